@@ -1,0 +1,59 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Four tiers. The first three need nothing but npm; `services` needs the servers that scripts/services.sh brings up,
+ * and runs the integration tests again on them.
+ *
+ * | project       | files                                | databases                       |
+ * | unit          | *.spec.ts                            | none                            |
+ * | integration   | *.int-spec.ts                        | SQLite, embedded Postgres       |
+ * | e2e           | *.e2e-spec.ts                        | SQLite, embedded Postgres       |
+ * | services      | *.int-spec.ts, test/services/*       | MariaDB, the server's Postgres  |
+ */
+const resolve = { tsconfigPaths: true };
+const shared = { environment: 'node' as const, restoreMocks: true, dangerouslyIgnoreUnhandledErrors: false };
+
+export default defineConfig({
+  resolve,
+  test: {
+    projects: [
+      {
+        resolve,
+        test: { ...shared, name: 'unit', include: ['{libs,apps}/**/*.spec.ts', 'test/*.spec.ts'] },
+      },
+      {
+        resolve,
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['{libs,apps,test}/**/*.int-spec.ts'],
+          globalSetup: ['test/support/embedded-databases.setup.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...shared,
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e-spec.ts'],
+          globalSetup: ['test/support/embedded-databases.setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...shared,
+          name: 'services',
+          include: ['{libs,apps,test}/**/*.int-spec.ts', 'test/services/**/*.spec.ts'],
+          globalSetup: ['test/support/service-databases.setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
