@@ -27,41 +27,51 @@ export class SystemClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const cancel = after(ms, () => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
-      });
-      const aborted = (): void => {
-        cancel();
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', aborted, { once: true });
-    });
+    return cancellable((wake) => after(ms, wake), signal);
   }
 
   deadline(atMs: number): AbortSignal & Disposable {
-    const controller = new AbortController();
-    const cancel = after(atMs - this.now(), () => controller.abort(deadlineReached(atMs)));
-    return disposable(controller.signal, cancel);
+    return abortedBy((abort) => after(atMs - this.now(), abort), atMs);
   }
+}
+
+/**
+ * A promise that a timer resolves, or the signal rejects; whichever comes first takes the other one away.
+ * `schedule` starts the timer and returns how to cancel it.
+ */
+export function cancellable(schedule: (wake: () => void) => () => void, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const cancel = schedule(() => {
+      signal?.removeEventListener('abort', aborted);
+      resolve();
+    });
+    const aborted = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', aborted, { once: true });
+  });
+}
+
+/** A signal that a timer aborts, and that takes its timer away when it is disposed. */
+export function abortedBy(schedule: (abort: () => void) => () => void, atMs: number): AbortSignal & Disposable {
+  const controller = new AbortController();
+  const cancel = schedule(() =>
+    controller.abort(new DOMException(`The deadline at ${new Date(atMs).toISOString()} has passed.`, 'TimeoutError')),
+  );
+  return Object.assign(controller.signal, { [Symbol.dispose]: cancel });
 }
 
 /** setTimeout for any duration, also beyond its limit of 24.8 days; returns how to cancel it. */
 function after(ms: number, run: () => void): () => void {
   let timer: NodeJS.Timeout;
-  const wait = (left: number): void => {
-    timer = setTimeout(() => (left > MAX_TIMER_MS ? wait(left - MAX_TIMER_MS) : run()), Math.min(left, MAX_TIMER_MS));
+  const wait = (leftMs: number): void => {
+    timer = setTimeout(
+      () => (leftMs > MAX_TIMER_MS ? wait(leftMs - MAX_TIMER_MS) : run()),
+      Math.min(leftMs, MAX_TIMER_MS),
+    );
   };
   wait(Math.max(0, ms));
   return () => clearTimeout(timer);
-}
-
-export function deadlineReached(atMs: number): DOMException {
-  return new DOMException(`The deadline at ${new Date(atMs).toISOString()} has passed.`, 'TimeoutError');
-}
-
-export function disposable(signal: AbortSignal, dispose: () => void): AbortSignal & Disposable {
-  return Object.assign(signal, { [Symbol.dispose]: dispose });
 }

@@ -1,4 +1,4 @@
-import { deadlineReached, disposable, type Clock } from '../core/clock.js';
+import { abortedBy, cancellable, type Clock } from '../core/clock.js';
 
 interface Timer {
   readonly atMs: number;
@@ -27,36 +27,23 @@ export class ManualClock implements Clock {
 
   /** Moves time on, timer by timer in order of their due times, and lets what each one wakes run until it waits again. */
   async advance(ms: number): Promise<void> {
-    const end = this.elapsedMs + ms;
+    const endMs = this.elapsedMs + ms;
     await settle();
-    for (let timer = this.next(end); timer; timer = this.next(end)) {
+    for (let timer = this.next(endMs); timer; timer = this.next(endMs)) {
       this.timers.delete(timer);
       this.elapsedMs = Math.max(this.elapsedMs, timer.atMs);
       timer.run();
       await settle();
     }
-    this.elapsedMs = end;
+    this.elapsedMs = endMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const cancel = this.at(this.elapsedMs + Math.max(0, ms), () => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
-      });
-      const aborted = (): void => {
-        cancel();
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', aborted, { once: true });
-    });
+    return cancellable((wake) => this.at(this.elapsedMs + Math.max(0, ms), wake), signal);
   }
 
   deadline(atMs: number): AbortSignal & Disposable {
-    const controller = new AbortController();
-    const cancel = this.at(Math.max(this.elapsedMs, atMs - this.startMs), () => controller.abort(deadlineReached(atMs)));
-    return disposable(controller.signal, cancel);
+    return abortedBy((abort) => this.at(Math.max(this.elapsedMs, atMs - this.startMs), abort), atMs);
   }
 
   private at(atMs: number, run: () => void): () => void {
@@ -65,6 +52,7 @@ export class ManualClock implements Clock {
     return () => this.timers.delete(timer);
   }
 
+  /** The earliest timer that is due by `endMs`; of two at the same time the one set first. */
   private next(endMs: number): Timer | undefined {
     let next: Timer | undefined;
     for (const timer of this.timers) if (timer.atMs <= endMs && (!next || timer.atMs < next.atMs)) next = timer;
@@ -72,7 +60,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** A turn of the event loop: every promise chain that can go on without time or I/O has gone on by its end. */
+/** A turn of the event loop: by its end, every promise chain that needs neither time nor I/O has gone on. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
