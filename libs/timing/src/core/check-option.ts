@@ -8,7 +8,10 @@ export function checkOption(name: string, value: unknown, holds: boolean, rule: 
 
 /** A whole number within `[min, max]`. */
 export function checkInteger(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): void {
-  const rule = max === Number.MAX_SAFE_INTEGER ? `be a whole number of at least ${min}` : `be a whole number from ${min} to ${max}`;
+  const rule =
+    max === Number.MAX_SAFE_INTEGER
+      ? `be a whole number of at least ${min}`
+      : `be a whole number from ${min} to ${max}`;
   checkOption(name, value, Number.isSafeInteger(value) && value >= min && value <= max, rule);
 }
 
