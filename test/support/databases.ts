@@ -56,7 +56,7 @@ async function opened(
 ): Promise<TestDatabase> {
   const connections: DataSource[] = [];
   const connect = async (of: Schema = {}): Promise<DataSource> => {
-    const dataSource = await new DataSource({ ...dataSourceOptions(url), ...of } as DataSourceOptions).initialize();
+    const dataSource = await new DataSource({ ...dataSourceOptions(url), ...of }).initialize();
     connections.push(dataSource);
     return dataSource;
   };

@@ -1,0 +1,103 @@
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabases, type TestDatabase } from '../../../test/support/databases.js';
+import { checkServer, dialectOf, execute, serializeSqlite, UnsupportedDatabaseError, type Dialect } from './index.js';
+
+describe.each(testDatabases())('dialect on %s', (_name, open) => {
+  let database: TestDatabase;
+  let db: DataSource;
+  let dialect: Dialect;
+
+  beforeAll(async () => {
+    database = await open();
+    db = serializeSqlite(database.dataSource);
+    dialect = dialectOf(db);
+    await db.query('create table item (id bigint primary key, name varchar(20) not null, amount int not null)');
+  });
+  afterAll(() => database.close());
+
+  const insert = async (rows: unknown[][], conflict: string): Promise<number> => {
+    const p = dialect.parameters();
+    const statement = `insert into item (id, name, amount) values ${p.rows(rows)} ${conflict}`;
+    return (await execute(db, statement, p.values)).affected;
+  };
+  const items = async (): Promise<unknown[]> => {
+    const { rows } = await execute<{ id: unknown; name: string; amount: number }>(db, 'select * from item order by id');
+    return rows.map((row) => [BigInt(row.id as string), row.name, row.amount]);
+  };
+
+  it("tells the database's time in whole ms", async () => {
+    const before = Date.now();
+    const { rows } = await execute<{ now: unknown }>(db, `select ${dialect.nowMs} as now`);
+    expect(Number(rows[0]?.now)).toBeGreaterThanOrEqual(before - 1);
+    expect(Number(rows[0]?.now)).toBeLessThanOrEqual(Date.now() + 1);
+    expect(String(rows[0]?.now)).toMatch(/^\d{13}$/);
+  });
+
+  it('upserts, leaves an existing row, and counts what an update changed', async () => {
+    await insert(
+      [
+        [1n, 'one', 1],
+        [2n, 'two', 2],
+      ],
+      dialect.onConflict(['id']),
+    );
+    await insert(
+      [
+        [2n, 'other', 5],
+        [3n, 'three', 3],
+      ],
+      dialect.onConflict(['id']),
+    );
+    await insert([[1n, 'first', 7]], dialect.onConflict(['id'], ['amount']));
+    expect(await items()).toEqual([
+      [1n, 'one', 7],
+      [2n, 'two', 2],
+      [3n, 'three', 3],
+    ]);
+
+    const p = dialect.parameters();
+    const statement = `update item set amount = amount + 1 where ${p.oneOf('id', [1n, 3n], 'bigint')}`;
+    expect((await execute(db, statement, p.values)).affected).toBe(2);
+  });
+
+  it('finds nothing in an empty list', async () => {
+    const p = dialect.parameters();
+    const { rows } = await execute(db, `select id from item where ${p.oneOf('id', [], 'bigint')}`, p.values);
+    expect(rows).toEqual([]);
+  });
+
+  it('keeps 64-bit integers beyond 2^53', async () => {
+    const big = 2n ** 62n + 1n;
+    await insert([[big, 'big', 1]], '');
+    const p = dialect.parameters();
+    const { affected } = await execute(db, `delete from item where id = ${p.add(big)}`, p.values);
+    expect(affected).toBe(1);
+  });
+
+  it("runs inside a manager's transaction", async () => {
+    const rolledBack = db.transaction(async (tx) => {
+      await execute(tx, `insert into item (id, name, amount) values (9, 'nine', 9)`);
+      const { rows } = await execute(tx, `select id from item where id = 9 ${dialect.forUpdate}`);
+      expect(rows).toHaveLength(1);
+      throw new Error('rolled back');
+    });
+    await expect(rolledBack).rejects.toThrow('rolled back');
+    expect((await execute(db, 'select id from item where id = 9')).rows).toEqual([]);
+  });
+
+  it('quotes a name that is a keyword or holds a quote', async () => {
+    const { rows } = await execute(db, `select 1 as ${dialect.quote('select')}, 2 as ${dialect.quote('a"`b')}`);
+    expect(Object.keys(rows[0] ?? {})).toEqual(['select', 'a"`b']);
+  });
+
+  it('takes this server', async () => {
+    await expect(checkServer(db)).resolves.toBeUndefined();
+  });
+});
+
+it('refuses a driver that Turnpike has no statements for, by name', () => {
+  const oracle = Object.create(DataSource.prototype, { options: { value: { type: 'oracle' } } }) as DataSource;
+  expect(() => dialectOf(oracle)).toThrow(UnsupportedDatabaseError);
+  expect(() => dialectOf(oracle)).toThrow('the driver "oracle"');
+});

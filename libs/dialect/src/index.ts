@@ -1,0 +1,11 @@
+// Writing statements for every database
+export { dialectOf, type DatabaseKind, type Dialect } from './dialect.js';
+export type { Parameters } from './parameters.js';
+export { execute, runnerOf, type Executed, type Executor } from './execute.js';
+
+// Preparing a DataSource at start
+export { serializeSqlite } from './serialize-sqlite.js';
+export { checkServer } from './check-server.js';
+
+// Errors
+export { DialectError, SqliteDeadlockError, UnsupportedDatabaseError } from './dialect.errors.js';
