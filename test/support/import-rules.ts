@@ -1,8 +1,9 @@
 import { posix } from 'node:path';
 import ts from 'typescript';
 
-/** What each lib may import of ours (DESIGN 2, "Who may import whom"). What this table does not name is forbidden. */
 const FOUNDATION = ['timing', 'dialect', 'nest'];
+
+/** What each lib may import of ours; what this table does not name is forbidden. ARCHITECTURE.md says why. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   timing: [],
   dialect: [],
@@ -19,7 +20,7 @@ const VAGUE_FOLDERS = new Set(['common', 'utils', 'helpers', 'types']);
 
 /** Relative imports may go this far: into the own lib, app or folder, and from a test into what starts and supports it. */
 const WITHIN_REACH: readonly (readonly [from: RegExp, to: RegExp])[] = [
-  [/\.(int-|e2e-)?spec\.ts$/, /^test\/support\//],
+  [/[.-]spec\.ts$/, /^test\/support\//],
   [/^test\//, /^(test|apps)\//],
   [/^bench\//, /^(bench|test\/support)\//],
 ];
@@ -48,7 +49,10 @@ export function complaintsAbout(file: string, source: string): string[] {
 
 function aboutShape(file: string, source: string): string[] {
   const lines = source.replace(/\n$/, '').split('\n').length;
-  const vague = file.split('/').slice(0, -1).filter((folder) => VAGUE_FOLDERS.has(folder));
+  const vague = file
+    .split('/')
+    .slice(0, -1)
+    .filter((folder) => VAGUE_FOLDERS.has(folder));
   return [
     ...(lines > MAX_LINES ? [`has ${lines} lines, more than ${MAX_LINES}`] : []),
     ...vague.map((folder) => `lies in a folder named ${folder}, which says nothing about what is in it`),
@@ -82,8 +86,7 @@ function aboutRelative(file: string, specifier: string): string | undefined {
     const reachable = WITHIN_REACH.some(([from, to]) => from.test(file) && to.test(target));
     return reachable ? undefined : `reaches out of ${home} by the relative path ${specifier}`;
   }
-  if (isCore(file) && !target.startsWith(coreOf(file))) return `imports ${specifier} in core/, from outside core/`;
-  return undefined;
+  return isCore(file) && !isCore(target) ? `imports ${specifier} in core/, from outside core/` : undefined;
 }
 
 function aboutOurs(file: string, specifier: string): string | undefined {
@@ -91,12 +94,12 @@ function aboutOurs(file: string, specifier: string): string | undefined {
   const target = specifier === '#nest' ? 'nest' : name;
   if (!(target in MAY_IMPORT)) return `imports ${specifier}, which is not a public entry`;
   if (target === 'nest' && specifier !== '#nest') return `imports ${specifier}: only #nest names libs/nest`;
+  if (testing && !isTest(file)) return `imports ${specifier} outside of tests`;
   const own = libOf(file);
-  if (own === undefined) return specifier === '#nest' ? 'imports #nest, which is not a public entry' : undefined;
+  if (own === undefined) return target === 'nest' ? 'imports #nest, which is not a public entry' : undefined;
   if (own === target) return `imports its own lib as ${specifier}: inside a lib, imports are relative`;
   if (!MAY_IMPORT[own]?.includes(target)) return `imports ${specifier}, which ${own} may not import`;
   if (isCore(file) && target === 'nest') return 'imports #nest in core/, which is pure TypeScript';
-  if (testing && !isTest(file)) return `imports ${specifier} outside of tests`;
   return undefined;
 }
 
@@ -109,17 +112,17 @@ function libOf(file: string): string | undefined {
   return /^libs\/([^/]+)\//.exec(file)?.[1];
 }
 
-function coreOf(file: string): string {
-  return `libs/${libOf(file)}/src/core/`;
-}
-
-/** A spec in core/ tests it, so it may import what tests need. */
+/**
+ * A lib's errors are thrown by its core, so they are held to the same rule. A spec is not: it may import what tests need.
+ * Both `.ts` and `.js`: an import names the file that will be emitted.
+ */
 function isCore(file: string): boolean {
-  return file.startsWith(coreOf(file)) && !isTest(file);
+  const [, inLib = ''] = /^libs\/[^/]+\/src\/(.*)$/.exec(file) ?? [];
+  return (inLib.startsWith('core/') && !isTest(file)) || inLib === `${libOf(file)}.errors${posix.extname(file)}`;
 }
 
 function isTest(file: string): boolean {
-  return /\.spec\.ts$|-spec\.ts$|^libs\/[^/]+\/src\/testing\//.test(file);
+  return /[.-]spec\.ts$|^(test|bench)\/|^libs\/[^/]+\/src\/testing\//.test(file);
 }
 
 /** Static and dynamic imports, `export from`, `import x = require()`, `require()` and `typeof import()`. */
