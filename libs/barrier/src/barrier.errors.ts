@@ -1,0 +1,46 @@
+/** Base of everything that `barrier` throws. */
+export abstract class BarrierError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Where an illegal sequence was seen: the two questions, or the report of a failure. */
+export type IllegalSequencePoint = 'enter' | 'wait' | 'failed';
+
+/**
+ * A job came after a later job of its key had failed. Thrown only with `onIllegalSequence: 'throw'`, and before the call
+ * changed anything.
+ */
+export class IllegalJobSequenceError extends BarrierError {
+  readonly code = 'TURNPIKE_BARRIER_ILLEGAL_SEQUENCE';
+
+  constructor(
+    readonly at: IllegalSequencePoint,
+    readonly key: string | number | bigint,
+    readonly jobId: number | bigint,
+    readonly failedJobId: number | bigint,
+    context: string,
+  ) {
+    super(
+      `Job ${jobId} of key ${JSON.stringify(String(key))} came (${at}) after the later job ${failedJobId} had failed. ` +
+        `Offer the jobs of a key to the barrier in the order of their ids, or leave the key out of the order with ` +
+        `orderingDisabled. ${context}`,
+    );
+  }
+}
+
+/** `stateChanged` was called with a state that the barrier does not know. Nothing was changed. */
+export class UnsupportedStateError extends BarrierError {
+  readonly code = 'TURNPIKE_BARRIER_UNSUPPORTED_STATE';
+
+  constructor(readonly state: unknown) {
+    super(
+      `The barrier knows no job state ${JSON.stringify(state)}: ` +
+        `say 'succeeded', 'filtered', 'failed', 'aborted' or 'waiting'.`,
+    );
+  }
+}

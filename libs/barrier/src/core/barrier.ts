@@ -1,0 +1,227 @@
+import { IllegalJobSequenceError, type IllegalSequencePoint } from '../barrier.errors.js';
+import { resolveBarrierOptions, type BarrierOptions, type ResolvedBarrierOptions } from './barrier-options.js';
+import { afterFailure, afterPersisted } from './gate.js';
+import { checkJobState, type JobState, type PersistedState } from './job-state.js';
+import { KeyEntry } from './key-entry.js';
+import { afterTime, failedJobOf, withGate, type KeyState } from './key-state.js';
+
+export interface EnterResult<JobId> {
+  readonly accepted: boolean;
+  /** The failed job that the key is held by; the entering job itself when it is its retry. */
+  readonly previousFailedJobId?: JobId;
+}
+
+export interface WaitResult<JobId> {
+  readonly wait: boolean;
+  readonly previousFailedJobId?: JobId;
+}
+
+interface Change<Key, JobId> {
+  readonly key: Key;
+  readonly jobId: JobId;
+  readonly state: PersistedState;
+}
+
+const ACCEPTED = Object.freeze({ accepted: true });
+const REFUSED = Object.freeze({ accepted: false });
+const GO_ON = Object.freeze({ wait: false });
+
+/**
+ * Keeps the jobs of a key in order when one fails and will be retried: the later ones wait until it succeeds or ends.
+ * Other keys go on. Job ids say the order: a later job has a higher one.
+ *
+ * **Who calls what, and when.** Three parts of a pipeline share one barrier, in one thread:
+ * 1. The *generator* calls `sync()`, then reads pending jobs in the order of their ids, and asks `enter` for each. A
+ *    refused job is left where it is. An accepted one is handed on; when that is not possible after all, `leave` undoes it.
+ * 2. The *worker* sends the jobs of a key one after another, and asks `wait` right before each: since the job entered,
+ *    an earlier one may have failed. A job that must wait goes back as `waiting`. A failed attempt that will be retried is
+ *    told at once: `stateChanged(key, jobId, 'failed')`.
+ * 3. The *committer* persists what became of the jobs, and then tells the barrier: `succeeded`, `filtered`, `aborted`
+ *    (it ended without success) or `waiting`.
+ *
+ * **Why `sync`.** A persisted end opens a held key only at the next `sync()`. If it did so at once, a generator that had read
+ * its jobs before could let a later job in ahead of one it had not seen.
+ *
+ * **It guarantees**, for callers who keep to the above:
+ * - While a key is held, only its failed job is accepted, and `wait` tells every other one to wait.
+ * - The first failed job of a key holds it until it succeeded, was filtered or aborted, and `sync()` ran.
+ * - A call that throws has changed nothing.
+ * - A key without failed job, limiter or job inside takes no memory. It is forgotten with its ordering mode.
+ *
+ * **It does not guarantee** an order between jobs that are under way at the same time: when two jobs of a key are sent side
+ * by side and both fail, the first failure holds the key, and the other job is retried like one that was never sent. Nor
+ * does it survive a restart by itself: `PersistentBarrier` does, or tell a new one `failed` for every job that is waiting
+ * for a retry.
+ *
+ * **Concurrency limit.** After a failed job was aborted, its key often fails again. With a limit only that many jobs are
+ * admitted at a time until one of them succeeds or fails, or another one is aborted.
+ *
+ * **Key threshold.** Order costs throughput. A job that finds that many jobs of its key inside makes it lose its order: the
+ * key is *disabled* (every job enters, none waits, a failure holds nothing), after `disabledForMs` *half-enabled*
+ * (ordered, but an illegal sequence is no mistake), after `halfEnabledForMs` *enabled*. Each step happens on an `enter`.
+ *
+ * **Illegal sequence.** A job with a lower id than its key's failed job, in an enabled key: jobs came out of order. It is
+ * reported (`onIllegal`) and waits like any other, or thrown (`onIllegalSequence: 'throw'`).
+ */
+export class Barrier<Key extends string | number | bigint = string, JobId extends number | bigint = number> {
+  private readonly options: ResolvedBarrierOptions<Key, JobId>;
+  private readonly keys = new Map<Key, KeyEntry<JobId>>();
+  private changes: Change<Key, JobId>[] = [];
+
+  /** @throws RangeError naming an option that is out of range. */
+  constructor(options: BarrierOptions<Key, JobId> = {}) {
+    this.options = resolveBarrierOptions(options);
+  }
+
+  /** Asks to let a job in. Asking again for a job that is inside gives the same answer. */
+  enter(key: Key, jobId: JobId): EnterResult<JobId> {
+    const known = this.keys.get(key);
+    const entry = known ?? new KeyEntry<JobId>();
+    this.updateOrdering(key, entry, jobId);
+    const failedJobId = failedJobOf(entry.state);
+    if (failedJobId !== undefined && failedJobId !== jobId) {
+      this.checkSequence('enter', key, entry.state, jobId, failedJobId);
+      return { accepted: false, previousFailedJobId: failedJobId };
+    }
+    if (entry.limitReached(jobId, this.options.concurrencyLimit)) return REFUSED;
+    entry.enter(jobId);
+    if (!known) this.keys.set(key, entry);
+    return failedJobId === undefined ? ACCEPTED : { accepted: true, previousFailedJobId: failedJobId };
+  }
+
+  /** Undoes an `enter`, as if the job had never come in. A job that is not inside changes nothing. */
+  leave(key: Key, jobId: JobId): void {
+    const entry = this.keys.get(key);
+    if (!entry) return;
+    entry.leave(jobId);
+    this.forgetIdle(key, entry);
+  }
+
+  /** The failed job that holds the key. */
+  peek(key: Key): JobId | undefined {
+    const entry = this.keys.get(key);
+    return entry && !this.unordered(key, entry) ? failedJobOf(entry.state) : undefined;
+  }
+
+  /** Asked right before a job is sent: whether another job of its key has failed since it entered. */
+  wait(key: Key, jobId: JobId): WaitResult<JobId> {
+    const entry = this.keys.get(key);
+    if (!entry || this.unordered(key, entry)) return GO_ON;
+    const failedJobId = failedJobOf(entry.state);
+    if (failedJobId === undefined) return GO_ON;
+    this.checkSequence('wait', key, entry.state, jobId, failedJobId);
+    return { wait: failedJobId !== jobId, previousFailedJobId: failedJobId };
+  }
+
+  /**
+   * Tells what became of a job. `failed` (to be retried) takes effect at once; tell the others after they were persisted.
+   * They take effect with the next `sync()` when the key is held or limited. In any other key the job just leaves.
+   * @throws UnsupportedStateError for any other state.
+   */
+  stateChanged(key: Key, jobId: JobId, state: JobState): void {
+    checkJobState(state);
+    const entry = this.keys.get(key);
+    if (state === 'failed') this.failed(key, jobId, entry ?? new KeyEntry<JobId>());
+    else if (!entry) return;
+    else if (entry.open) this.leave(key, jobId);
+    else this.changes.push({ key, jobId, state });
+  }
+
+  /** Applies the state changes told since the last time, and returns how many. Call it before reading what to enter next. */
+  sync(): number {
+    if (this.changes.length === 0) return 0;
+    const concurrencyLimit = this.options.concurrencyLimit();
+    const changes = this.changes;
+    this.changes = [];
+    for (const { key, jobId, state } of changes) {
+      const entry = this.keys.get(key);
+      if (!entry) continue;
+      entry.leave(jobId);
+      if (entry.state.ordering !== 'disabled') {
+        const gate = afterPersisted(entry.state.gate, jobId, state, concurrencyLimit);
+        if (gate !== entry.state.gate) this.become(key, entry, withGate(entry.state, gate));
+      }
+      this.forgetIdle(key, entry);
+    }
+    return changes.length;
+  }
+
+  /** Whether the key has no order now, by the threshold or by `orderingDisabled`. */
+  disabled(key: Key): boolean {
+    return this.unordered(key, this.keys.get(key));
+  }
+
+  /** How many keys have a failed job, a limiter or a job inside. */
+  get size(): number {
+    return this.keys.size;
+  }
+
+  /** `Barrier{zone: eu[{key: a, failedJobId: 1, inside: [2, 3]}]}`: the metadata, then every key. */
+  toString(): string {
+    const keys = [...this.keys].map(
+      ([key, { state, inside }]) =>
+        `{key: ${key}, failedJobId: ${failedJobOf(state) ?? 'none'}, inside: [${[...inside].join(', ')}]}`,
+    );
+    return `Barrier{${this.metadata()}[${keys.join(', ')}]}`;
+  }
+
+  private failed(key: Key, jobId: JobId, entry: KeyEntry<JobId>): void {
+    if (entry.state.ordering === 'disabled' || this.unordered(key, entry)) return this.leave(key, jobId);
+    const failedJobId = failedJobOf(entry.state);
+    if (failedJobId !== undefined) this.checkSequence('failed', key, entry.state, jobId, failedJobId);
+    entry.leave(jobId);
+    this.keys.set(key, entry);
+    this.become(key, entry, withGate(entry.state, afterFailure(entry.state.gate, jobId)));
+  }
+
+  private unordered(key: Key, entry: KeyEntry<JobId> | undefined): boolean {
+    return entry?.state.ordering === 'disabled' || (this.options.orderingDisabled?.(key) ?? false);
+  }
+
+  private updateOrdering(key: Key, entry: KeyEntry<JobId>, jobId: JobId): void {
+    const { clock, keyThreshold, orderingDisabled } = this.options;
+    if (orderingDisabled?.(key)) return this.disable(key, entry);
+    if (entry.state.ordering !== 'enabled') {
+      this.become(key, entry, afterTime(entry.state, clock.monotonic(), this.options));
+    }
+    const threshold = keyThreshold();
+    if (threshold > 0 && entry.inside.ordered >= threshold && !entry.inside.hasOrdered(jobId)) this.disable(key, entry);
+  }
+
+  private disable(key: Key, entry: KeyEntry<JobId>): void {
+    entry.inside.loseOrder();
+    this.become(key, entry, { ordering: 'disabled', sinceMs: this.options.clock.monotonic() });
+  }
+
+  /** The one place where a key's state changes. */
+  private become(key: Key, entry: KeyEntry<JobId>, state: KeyState<JobId>): void {
+    const before = failedJobOf(entry.state);
+    const after = failedJobOf(state);
+    entry.state = state;
+    if (before !== after) this.options.onHoldChanged?.(key, after);
+  }
+
+  private forgetIdle(key: Key, entry: KeyEntry<JobId>): void {
+    if (entry.open && entry.inside.empty) this.keys.delete(key);
+  }
+
+  private checkSequence(
+    at: IllegalSequencePoint,
+    key: Key,
+    state: KeyState<JobId>,
+    jobId: JobId,
+    failedJobId: JobId,
+  ): void {
+    if (state.ordering !== 'enabled' || jobId >= failedJobId) return;
+    this.options.onIllegal?.(at, key, jobId, failedJobId);
+    if (this.options.onIllegalSequence === 'report') return;
+    const context = [this.metadata(), this.options.debugInfo?.(key)].filter(Boolean).join('; ');
+    throw new IllegalJobSequenceError(at, key, jobId, failedJobId, context);
+  }
+
+  private metadata(): string {
+    return Object.entries(this.options.metadata)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(', ');
+  }
+}
