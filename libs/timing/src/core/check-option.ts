@@ -6,13 +6,11 @@ export function checkOption(name: string, value: unknown, holds: boolean, rule: 
   if (!holds) throw new RangeError(`${name} must ${rule}, but is ${shown(value)}`);
 }
 
-/** A whole number within `[min, max]`. */
+/** A whole number within `[min, max]`. Fast enough for a hot path: the rule is worded only for a value that breaks it. */
 export function checkInteger(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): void {
-  const rule =
-    max === Number.MAX_SAFE_INTEGER
-      ? `be a whole number of at least ${min}`
-      : `be a whole number from ${min} to ${max}`;
-  checkOption(name, value, Number.isSafeInteger(value) && value >= min && value <= max, rule);
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  const end = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  checkOption(name, value, false, `be a whole number ${end}`);
 }
 
 /** A duration: finite and not negative. */
