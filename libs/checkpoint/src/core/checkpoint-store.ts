@@ -1,3 +1,5 @@
+import { checkOption } from 'nestjs-turnpike/timing';
+
 /** What a position may be: it is stored as JSON text, so a bigint goes in as a string. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -29,10 +31,18 @@ export interface CheckpointStore {
    * Takes over many partitions of a stream, all or none: by one statement in one round trip on Postgres and SQLite, by
    * two statements in one transaction on MySQL and MariaDB. Rows are locked in one order, whatever the order of
    * `partitions`, so that two callers cannot deadlock. A partition named twice is opened once.
-   * The answer has one entry per partition.
+   * The answer has one entry per partition. More than 10,000 at a time: RangeError.
    */
   openAll(stream: string, partitions: readonly string[]): Promise<ReadonlyMap<string, OpenedCheckpoint>>;
 
   /** False: a newer owner has opened it (or the row is gone), and nothing was written. */
   save(stream: string, partition: string, epoch: bigint, position: JsonValue): Promise<boolean>;
+}
+
+const MAX_PARTITIONS = 10_000;
+
+/** For stores: what every `openAll` refuses. Its statement holds about two parameters per partition. */
+export function checkPartitions(partitions: readonly string[]): void {
+  const { length } = partitions;
+  checkOption('partitions.length', length, length <= MAX_PARTITIONS, `be at most ${MAX_PARTITIONS} at a time`);
 }
