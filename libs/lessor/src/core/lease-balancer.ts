@@ -1,0 +1,283 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { checkDuration, exponential, SystemClock, type Clock } from 'nestjs-turnpike/timing';
+import { fairShare } from './fair-share.js';
+import { HeldParts, isOurs, type HeldPart } from './held-parts.js';
+import type { LeaseObserver } from './lease-observer.js';
+import type { LeaseGrant, LeaseStore } from './lease-store.js';
+import { LeaseTerm } from './lease-term.js';
+import type { Partition } from './partition.js';
+import { shardsOf } from './shards-of.js';
+
+export interface LeaseBalancerOptions {
+  readonly store: LeaseStore;
+  /** All members of a section must have the same universe and the same shards. */
+  readonly section: string;
+  /** What is shared out. */
+  readonly universe: Partition;
+  /** Into how many parts the universe is split. Default: its size, a part per key; needed when that is above 4096. */
+  readonly shards?: number;
+  /** A name for people. Two processes with one name are still two members: a random suffix is added. Default: a UUID. */
+  readonly memberId?: string;
+  /** How long a lease lives without being renewed, and so how long a dead member's parts lie idle. Default: 10,000 ms. */
+  readonly termMs?: number;
+  readonly clock?: Clock;
+  /**
+   * These parts are ours now. `afterExpiry`: their last holder did not give them back, its lease ran out; what it did
+   * last is unknown. Returns at once: what takes longer goes on by itself.
+   */
+  readonly onAssigned: (parts: readonly Partition[], how: { readonly afterExpiry: boolean }) => void;
+  /**
+   * Stop working on these parts, and resolve when nothing of the kind is under way. They stay leased meanwhile, unless
+   * the lease is what ended (`holds` says so). When it rejects, the parts are left to expire: nobody knows what is going on.
+   */
+  readonly onRevoked: (parts: readonly Partition[]) => Promise<void>;
+  /** A round, a release or an `onRevoked` that failed. The balancer goes on. Default: nothing is told. */
+  readonly onError?: (error: unknown) => void;
+  readonly observer?: LeaseObserver;
+}
+
+interface Running {
+  readonly end: AbortController;
+  readonly loops: Promise<unknown>;
+  readonly unwatch: (() => void) | undefined;
+}
+
+/** How soon after a lease's reported end it is looked for: the report was rounded. */
+const AFTER_END_MS = 5;
+/** How soon an end by the wall clock is noticed after a jump. */
+const CHECK_MS = 250;
+
+/**
+ * Keeps one member's fair share of a universe, and changes it as members come and go.
+ *
+ * - At no time do two balancers own the same part: a part is assigned after it was leased, and revoked before its lease
+ *   ends by the store's clock, measured on both clocks of this process.
+ * - Shares are fair (`fairShare`) within two terms after members came or went, if `onRevoked` resolves soon.
+ * - A dead member's parts are taken over within a term after its last renewal; a stopped member's at once where the store
+ *   can tell the others (`watch`), and within a third of the term elsewhere.
+ * - A store that fails does not end it: it goes on trying, and what it owns is revoked when the leases end by its clocks.
+ *
+ * `start` runs a round now and then; `pump` runs one, for tests and schedulers of your own. `stop` hands everything over.
+ */
+export class LeaseBalancer {
+  /** The name under which the others see this one. */
+  readonly memberId: string;
+  private readonly parts: readonly Partition[];
+  private readonly termMs: number;
+  private readonly clock: Clock;
+  private readonly held = new HeldParts();
+  private readonly drains = new Set<Promise<void>>();
+  private running: Running | undefined;
+  private stopping: Promise<void> | undefined;
+  private round: Promise<number> | undefined;
+  private nap = new AbortController();
+  private target = 0;
+  private joined = false;
+
+  constructor(private readonly o: LeaseBalancerOptions) {
+    this.termMs = o.termMs ?? 10_000;
+    checkDuration('termMs', this.termMs, 30);
+    this.parts = shardsOf(o.universe, o.shards);
+    this.clock = o.clock ?? new SystemClock();
+    this.memberId = o.memberId === undefined ? randomUUID() : `${o.memberId}#${randomBytes(6).toString('hex')}`;
+  }
+
+  /** What is assigned and not asked back, in the order of the key space. */
+  get owned(): readonly Partition[] {
+    return this.held.owned().map(({ partition }) => partition);
+  }
+
+  /** How many parts would be fair, as of the last round. 0 before the first one, and when there are more members than parts. */
+  get share(): number {
+    return this.target;
+  }
+
+  /** Whether this part is leased right now, by both clocks: also while it is drained. Ask before each piece of work. */
+  holds(part: Partition): boolean {
+    return this.held.leased(part) !== undefined;
+  }
+
+  /** When this part's lease ends if it is not renewed, by this process's wall clock; `undefined` when it is not held. */
+  leaseUntilMs(part: Partition): number | undefined {
+    return this.held.leased(part)?.term.endsAtMs;
+  }
+
+  start(): void {
+    if (this.running || this.stopping) return;
+    const end = new AbortController();
+    const unwatch = this.o.store.watch?.(this.o.section, () => this.wake());
+    const loops = Promise.all([this.keepBalancing(end.signal), this.keepTime(end.signal)]);
+    this.running = { end, loops, unwatch };
+  }
+
+  /** Asks everything back, renewing it meanwhile, and hands it over. Resolves when nothing is held any more. */
+  stop(): Promise<void> {
+    this.stopping ??= this.handOver().finally(() => (this.stopping = undefined));
+    return this.stopping;
+  }
+
+  /** Runs the next round now instead of later. */
+  wake(): void {
+    this.nap.abort();
+  }
+
+  /**
+   * One round: renew, say that we are alive, see who else is, give back the surplus, take what is free. Rejects when the
+   * store fails. A call during a round shares it.
+   */
+  async pump(): Promise<void> {
+    await this.nextRound();
+  }
+
+  private async keepBalancing(end: AbortSignal): Promise<void> {
+    const backoff = exponential(0, this.termMs / 30, this.termMs / 3);
+    for (let failures = 0; !end.aborted;) {
+      // Made before the round: a wake during it must not be lost.
+      this.nap = new AbortController();
+      let dueInMs: number | undefined;
+      try {
+        dueInMs = await this.nextRound();
+        failures = 0;
+      } catch (error) {
+        this.o.onError?.(error);
+        dueInMs = backoff.delayFor((failures += 1));
+      }
+      await this.clock.sleep(dueInMs ?? this.termMs / 3, this.nap.signal).catch(() => undefined);
+    }
+  }
+
+  /** Beside the rounds, because a round can hang for as long as a store does not answer. */
+  private async keepTime(end: AbortSignal): Promise<void> {
+    while (!end.aborted) {
+      this.revokeLost(this.held.overdue());
+      const left = this.held.running().map(({ term }) => term.leftMs);
+      await this.clock.sleep(Math.min(CHECK_MS, ...left), end).catch(() => undefined);
+    }
+  }
+
+  private async handOver(): Promise<void> {
+    this.askBack(this.held.owned());
+    await this.round?.catch(() => undefined);
+    // Only now: a heartbeat of that round would bring us back.
+    if (this.joined)
+      await this.o.store.heartbeat(this.o.section, this.memberId, 0).catch((error: unknown) => this.o.onError?.(error));
+    this.joined = false;
+    await Promise.all(this.drains);
+    const { running } = this;
+    running?.unwatch?.();
+    running?.end.abort();
+    this.wake();
+    await running?.loops;
+    this.running = undefined;
+  }
+
+  /** @returns in how many ms the next round is due */
+  private nextRound(): Promise<number> {
+    this.round ??= this.balance().finally(() => (this.round = undefined));
+    return this.round;
+  }
+
+  private async balance(): Promise<number> {
+    const { store, section } = this.o;
+    this.revokeLost(this.held.overdue());
+    // Before the heartbeat: when a member dies, its leases should be over when its membership is.
+    await this.renew();
+    if (this.stopping) return this.termMs / 3;
+    this.joined = true;
+    await store.heartbeat(section, this.memberId, this.termMs);
+    const others = (await store.members(section)).filter(({ id }) => id !== this.memberId);
+    this.target = fairShare(
+      this.parts.length,
+      others.map(({ id }) => id),
+      this.memberId,
+    );
+    this.askBack(this.held.owned().slice(this.target));
+    const freeInMs = await this.take(this.target - this.held.owned().length);
+    // A third of the term, or as soon as a dead member's membership or lease ends: the living renew long before that.
+    const endsInMs = [...others.map(({ endsInMs }) => endsInMs), freeInMs].map((ms) => Math.max(0, ms) + AFTER_END_MS);
+    return Math.min(this.termMs / 3, ...endsInMs);
+  }
+
+  private async renew(): Promise<void> {
+    const running = this.held.running();
+    if (running.length === 0) return;
+    const term = this.newTerm();
+    const renewed = await this.o.store.renew(this.o.section, running, this.termMs);
+    const kept = new Set(renewed.map(({ partition }) => partition.toString()));
+    for (const part of running) if (kept.has(part.partition.toString())) part.term = term;
+    this.revokeLost(running.filter(({ partition }) => !kept.has(partition.toString())));
+  }
+
+  /** @returns in how many ms a part that is still missing may come free */
+  private async take(missing: number): Promise<number> {
+    if (missing <= 0 || this.stopping) return Number.POSITIVE_INFINITY;
+    const { store, section, observer } = this.o;
+    const term = this.newTerm();
+    const grant = await store.acquire({
+      section,
+      holder: this.memberId,
+      desired: this.parts.filter((part) => !this.held.has(part)),
+      termMs: this.termMs,
+      limit: missing,
+    });
+    observer?.acquired(grant.parts.length, term.ageMs);
+    if (term.over || this.stopping) await this.refuse(grant);
+    else this.assign(grant, term);
+    return (grant.parts.length < missing ? grant.freeInMs : undefined) ?? Number.POSITIVE_INFINITY;
+  }
+
+  private assign({ parts, token }: LeaseGrant, term: LeaseTerm): void {
+    this.held.add(parts, token, term);
+    for (const afterExpiry of [false, true]) {
+      const assigned = parts.filter((part) => part.afterExpiry === afterExpiry).map(({ partition }) => partition);
+      if (assigned.length > 0) this.o.onAssigned(assigned, { afterExpiry });
+    }
+  }
+
+  /** A grant that came too late to be used. */
+  private async refuse({ parts, token }: LeaseGrant): Promise<void> {
+    if (parts.length === 0) return;
+    this.o.observer?.ended(parts.length, 'lost');
+    await this.o.store.release(
+      this.o.section,
+      parts.map(({ partition }) => ({ partition, token })),
+    );
+  }
+
+  private revokeLost(parts: readonly HeldPart[]): void {
+    const owned = parts.filter(({ state }) => state === 'owned');
+    for (const part of parts) if (isOurs(part)) part.state = 'lost';
+    this.drain(owned);
+  }
+
+  private askBack(parts: readonly HeldPart[]): void {
+    for (const part of parts) part.state = 'draining';
+    this.drain(parts);
+  }
+
+  /** Runs beside the rounds. */
+  private drain(parts: readonly HeldPart[]): void {
+    if (parts.length === 0) return;
+    const drain = this.drained(parts)
+      .catch((error: unknown) => this.o.onError?.(error))
+      .finally(() => {
+        this.held.remove(parts);
+        this.drains.delete(drain);
+        const released = parts.filter(({ state }) => state === 'drained').length;
+        this.o.observer?.ended(released, 'released');
+        this.o.observer?.ended(parts.length - released, 'lost');
+      });
+    this.drains.add(drain);
+  }
+
+  private async drained(parts: readonly HeldPart[]): Promise<void> {
+    await this.o.onRevoked(parts.map(({ partition }) => partition));
+    for (const part of parts) if (isOurs(part)) part.state = 'drained';
+    // Those that were lost too: it tells the next holder that they were left in order.
+    await this.o.store.release(this.o.section, parts);
+  }
+
+  private newTerm(): LeaseTerm {
+    return new LeaseTerm(this.clock, this.termMs);
+  }
+}

@@ -1,0 +1,179 @@
+import { execute, type Dialect, type Executor, type Parameters } from 'nestjs-turnpike/dialect';
+import type { StoredLease } from '../core/free-parts.js';
+import type { LeasedPart, Member } from '../core/lease-store.js';
+import type { Partition } from '../core/partition.js';
+import { fromSortableEnds, sortableEnds } from './sortable-key.js';
+import type { LeaseTables } from './tables.js';
+
+const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;
+
+interface LeaseRow {
+  readonly low: string;
+  readonly high: string;
+}
+
+interface NewLease {
+  readonly section: string;
+  readonly holder: string;
+  readonly token: bigint;
+  readonly termMs: number;
+}
+
+/** The statements on the lease tables. All but `members` and `createSection` run behind the section's lock. */
+export class LeaseStatements {
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly table: LeaseTables,
+  ) {}
+
+  async createSection(db: Executor, section: string): Promise<void> {
+    const p = this.dialect.parameters();
+    await execute(
+      db,
+      `insert into ${this.table.section} (section, token) values (${p.add(section)}, 0)
+       ${this.dialect.onConflict(['section'])}`,
+      p.values,
+    );
+  }
+
+  /** Waits for the section's turn; its last token, or `undefined` when it has no row yet. */
+  async lock(tx: Executor, section: string): Promise<bigint | undefined> {
+    const p = this.dialect.parameters();
+    const { rows } = await execute<{ token: string | number }>(
+      tx,
+      `select token from ${this.table.section} where section = ${p.add(section)} ${this.dialect.forUpdate}`,
+      p.values,
+    );
+    return rows[0] && BigInt(rows[0].token);
+  }
+
+  async setToken(tx: Executor, section: string, token: bigint): Promise<void> {
+    const p = this.dialect.parameters();
+    await execute(
+      tx,
+      `update ${this.table.section} set token = ${p.add(String(token))} where section = ${p.add(section)}`,
+      p.values,
+    );
+  }
+
+  /** What lies between the lowest and the highest end of `desired`, expired or not. */
+  async overlapping(tx: Executor, section: string, desired: readonly Partition[]): Promise<StoredLease[]> {
+    if (desired.length === 0) return [];
+    const ends = desired.map(sortableEnds);
+    const lowest = ends.map(([low]) => low).reduce((a, b) => (b < a ? b : a));
+    const highest = ends.map(([, high]) => high).reduce((a, b) => (b > a ? b : a));
+    const p = this.dialect.parameters();
+    const { rows } = await execute<LeaseRow & { left_ms: string | number }>(
+      tx,
+      `select low, high, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.lease}
+       where section = ${p.add(section)} and low < ${p.add(highest)} and high > ${p.add(lowest)}`,
+      p.values,
+    );
+    return rows.map(({ low, high, left_ms }) => ({ partition: fromSortableEnds(low, high), leftMs: Number(left_ms) }));
+  }
+
+  /** What is in the way of `parts` (it was found expired), and what nobody asked for in a day after it expired. */
+  async deleteExpired(tx: Executor, section: string, parts: readonly Partition[]): Promise<void> {
+    const p = this.dialect.parameters();
+    const inSection = `section = ${p.add(section)}`;
+    const overlaps = parts.map((part) => {
+      const [low, high] = sortableEnds(part);
+      return `low < ${p.add(high)} and high > ${p.add(low)}`;
+    });
+    const forgotten = `lease_until <= ${this.dialect.nowMs} - ${FORGET_EXPIRED_AFTER_MS}`;
+    await execute(
+      tx,
+      `delete from ${this.table.lease} where ${inSection} and (${[...overlaps, forgotten].join(' or ')})`,
+      p.values,
+    );
+  }
+
+  async insert(tx: Executor, lease: NewLease, parts: readonly Partition[]): Promise<void> {
+    if (parts.length === 0) return;
+    const p = this.dialect.parameters();
+    const rows = parts.map((part) => {
+      const values = [lease.section, ...sortableEnds(part), lease.holder, String(lease.token)].map((v) => p.add(v));
+      return `(${values.join(', ')}, ${this.dialect.nowMs} + ${p.add(lease.termMs)})`;
+    });
+    await execute(
+      tx,
+      `insert into ${this.table.lease} (section, low, high, holder, token, lease_until) values ${rows.join(', ')}`,
+      p.values,
+    );
+  }
+
+  async renew(tx: Executor, section: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {
+    const p = this.dialect.parameters();
+    const { affected } = await execute(
+      tx,
+      `update ${this.table.lease} set lease_until = ${this.dialect.nowMs} + ${p.add(termMs)}
+       where section = ${p.add(section)} and lease_until > ${this.dialect.nowMs} and (${anyOf(p, parts)})`,
+      p.values,
+    );
+    return affected === parts.length ? [...parts] : this.running(tx, section, parts);
+  }
+
+  async release(tx: Executor, section: string, parts: readonly LeasedPart[]): Promise<void> {
+    const p = this.dialect.parameters();
+    await execute(
+      tx,
+      `delete from ${this.table.lease} where section = ${p.add(section)} and (${anyOf(p, parts)})`,
+      p.values,
+    );
+  }
+
+  async heartbeat(tx: Executor, section: string, member: string, termMs: number): Promise<void> {
+    const old = this.dialect.parameters();
+    await execute(
+      tx,
+      `delete from ${this.table.member}
+       where section = ${old.add(section)} and (lease_until <= ${this.dialect.nowMs} or member = ${old.add(member)})`,
+      old.values,
+    );
+    if (termMs === 0) return;
+    const p = this.dialect.parameters();
+    await execute(
+      tx,
+      `insert into ${this.table.member} (section, member, lease_until)
+       values (${p.add(section)}, ${p.add(member)}, ${this.dialect.nowMs} + ${p.add(termMs)})`,
+      p.values,
+    );
+  }
+
+  async members(db: Executor, section: string): Promise<Member[]> {
+    const p = this.dialect.parameters();
+    const { rows } = await execute<{ member: string; left_ms: string | number }>(
+      db,
+      `select member, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.member}
+       where section = ${p.add(section)}`,
+      p.values,
+    );
+    return rows
+      .map(({ member, left_ms }) => ({ id: member, endsInMs: Number(left_ms) }))
+      .filter(({ endsInMs }) => endsInMs > 0);
+  }
+
+  /** Those of `parts` that have not expired. */
+  private async running(tx: Executor, section: string, parts: readonly LeasedPart[]): Promise<LeasedPart[]> {
+    const p = this.dialect.parameters();
+    const { rows } = await execute<LeaseRow>(
+      tx,
+      `select low, high from ${this.table.lease}
+       where section = ${p.add(section)} and lease_until > ${this.dialect.nowMs} and (${anyOf(p, parts)})`,
+      p.values,
+    );
+    const running = new Set(rows.map(({ low, high }) => fromSortableEnds(low, high).toString()));
+    return parts.filter(({ partition }) => running.has(partition.toString()));
+  }
+}
+
+/** Each part under its own token: the low ends of one token's parts are listed together. */
+function anyOf(p: Parameters, parts: readonly LeasedPart[]): string {
+  const lows = new Map<bigint, string[]>();
+  for (const { partition, token } of parts) {
+    const [low] = sortableEnds(partition);
+    lows.set(token, [...(lows.get(token) ?? []), low]);
+  }
+  const named = [...lows].map(([token, keys]) => `token = ${p.add(String(token))} and ${p.oneOf('low', keys, 'text')}`);
+  return named.length > 0 ? named.join(' or ') : '1 = 0';
+}

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabases, type TestDatabase } from '../../../../test/support/databases.js';
+import { Partition } from '../core/partition.js';
+import { StoreLessor } from '../core/lessor.js';
+import { leaseStoreContract } from '../testing/lease-store-contract.js';
+import { lessorContract } from '../testing/lessor-contract.js';
+import { lessorMigrations, lessorMigrationsFor } from './migrations.js';
+import { TypeOrmLeaseStore } from './typeorm-lease-store.js';
+
+describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
+  let db: TestDatabase;
+  let store: TypeOrmLeaseStore;
+  let other: TypeOrmLeaseStore;
+
+  beforeAll(async () => {
+    db = await open({ migrations: [...lessorMigrations, ...lessorMigrationsFor('app_')] });
+    store = new TypeOrmLeaseStore(db.dataSource);
+    // Two DataSources on one SQLite file in one process block each other's event loop: there it is its own other.
+    other = new TypeOrmLeaseStore(db.name === 'sqlite' ? db.dataSource : await db.connect());
+  });
+  afterAll(() => db.close());
+
+  for (const [rule, check] of leaseStoreContract) {
+    it(rule, () => check({ store, other, pass: (ms) => sleep(ms) }));
+  }
+
+  describe('its lessor', () => {
+    for (const [rule, check] of lessorContract) {
+      it(rule, () => check(new StoreLessor(store), new StoreLessor(other)));
+    }
+  });
+
+  it('removes expired leases that nobody asked for in a day', async () => {
+    const dayAgo = Date.now() - 25 * 3_600_000;
+    await db.dataSource.query(
+      `insert into turnpike_lease (section, low, high, holder, token, lease_until) values
+       ('old', '${'1'.padStart(65, '0')}', '${'2'.padStart(65, '0')}', 'x', 1, ${dayAgo})`,
+    );
+    await store.acquire({ section: 'old', holder: 'y', desired: [Partition.fromInts(8, 9)], termMs: 1000 });
+    expect(await db.dataSource.query(`select holder from turnpike_lease where section = 'old'`)).toEqual([
+      { holder: 'y' },
+    ]);
+  });
+
+  it('keeps its tables under the prefix it is given', async () => {
+    const prefixed = new TypeOrmLeaseStore(db.dataSource, { prefix: 'app_' });
+    const request = { section: 's', holder: 'h', desired: [Partition.fromInts(0, 1)], termMs: 60_000 };
+    expect((await prefixed.acquire(request)).parts).toHaveLength(1);
+    expect((await store.acquire(request)).parts).toHaveLength(1);
+    expect(() => new TypeOrmLeaseStore(db.dataSource, { prefix: 'App-' })).toThrow(RangeError);
+  });
+
+  it('undoes its migrations', async () => {
+    const fresh = await open({ migrations: [...lessorMigrations] });
+    try {
+      await fresh.dataSource.undoLastMigration();
+      await expect(fresh.dataSource.query('select 1 from turnpike_lease')).rejects.toThrow(/turnpike_lease/);
+    } finally {
+      await fresh.close();
+    }
+  });
+});

@@ -1,0 +1,78 @@
+import { dialectOf, serializeSqlite, type Dialect } from 'nestjs-turnpike/dialect';
+import type { DataSource, EntityManager } from 'typeorm';
+import { freeParts } from '../core/free-parts.js';
+import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '../core/lease-store.js';
+import { LeaseStatements } from './lease-statements.js';
+import { DEFAULT_PREFIX, leaseTables } from './tables.js';
+
+export interface TypeOrmLeaseStoreOptions {
+  /** What the tables' names begin with; that of the migrations. Default: `turnpike_`. */
+  readonly prefix?: string;
+}
+
+/**
+ * Leases in the user's database. Every writing call is a transaction of its own, on a connection of its own, that first
+ * locks the section's row: calls of one section take turns, and nobody waits for a second lock, so there is no deadlock.
+ *
+ * READ COMMITTED, because what a turn reads must be what the turn before committed: a snapshot taken while waiting for
+ * the lock is older than that. On MySQL it also spares the gap locks, which reach into the neighbouring sections' rows
+ * and do deadlock.
+ */
+export class TypeOrmLeaseStore implements LeaseStore {
+  private readonly dialect: Dialect;
+  private readonly statements: LeaseStatements;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    { prefix = DEFAULT_PREFIX }: TypeOrmLeaseStoreOptions = {},
+  ) {
+    this.dialect = dialectOf(serializeSqlite(dataSource));
+    this.statements = new LeaseStatements(this.dialect, leaseTables(this.dialect, prefix));
+  }
+
+  acquire({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
+    return this.inTurn(section, async (tx, lastToken) => {
+      const token = lastToken + 1n;
+      const free = freeParts(desired, await this.statements.overlapping(tx, section, desired), limit);
+      const parts = free.parts.map(({ partition }) => partition);
+      await this.statements.setToken(tx, section, token);
+      await this.statements.deleteExpired(tx, section, parts);
+      await this.statements.insert(tx, { section, holder, token, termMs }, parts);
+      return { token, ...free };
+    });
+  }
+
+  renew(section: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {
+    return this.inTurn(section, (tx) => this.statements.renew(tx, section, parts, termMs));
+  }
+
+  release(section: string, parts: readonly LeasedPart[]): Promise<void> {
+    return this.inTurn(section, (tx) => this.statements.release(tx, section, parts));
+  }
+
+  heartbeat(section: string, member: string, termMs: number): Promise<void> {
+    return this.inTurn(section, (tx) => this.statements.heartbeat(tx, section, member, termMs));
+  }
+
+  members(section: string): Promise<Member[]> {
+    return this.statements.members(this.dataSource, section);
+  }
+
+  /** Runs `work` while no other call of the section does. */
+  private async inTurn<R>(section: string, work: (tx: EntityManager, lastToken: bigint) => Promise<R>): Promise<R> {
+    const isolation = this.dialect.kind === 'sqlite' ? 'SERIALIZABLE' : 'READ COMMITTED';
+    const attempt = (): Promise<R | typeof NO_SECTION> =>
+      this.dataSource.transaction(isolation, async (tx) => {
+        const lastToken = await this.statements.lock(tx, section);
+        return lastToken === undefined ? NO_SECTION : work(tx, lastToken);
+      });
+    const result = await attempt();
+    if (result !== NO_SECTION) return result;
+    // In a statement of its own: two transactions that insert the same key and then lock it can deadlock on MySQL.
+    await this.statements.createSection(this.dataSource, section);
+    return (await attempt()) as R;
+  }
+}
+
+/** The section's first call. */
+const NO_SECTION = Symbol('no section');
