@@ -125,6 +125,21 @@ const openingMany: readonly CheckpointStoreRule[] = [
       }
     },
   ],
+  [
+    'does not deadlock when many open neighbouring partitions',
+    async (store, other) => {
+      const stream = newStream();
+      for (let round = 0; round < 3; round++) {
+        const opened = await Promise.all(
+          Array.from({ length: 9 }, (_, first) => {
+            const partitions = Array.from({ length: 20 }, (_, index) => `${round}-${String(index * 9 + first)}`);
+            return (first % 2 ? store : other).openAll(stream, partitions);
+          }),
+        );
+        assert.ok(opened.every((rows) => rows.size === 20 && [...rows.values()].every(({ epoch }) => epoch === 1n)));
+      }
+    },
+  ],
 ];
 
 const saving: readonly CheckpointStoreRule[] = [
