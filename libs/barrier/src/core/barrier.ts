@@ -2,8 +2,9 @@ import { IllegalJobSequenceError, type IllegalSequencePoint } from '../barrier.e
 import { resolveBarrierOptions, type BarrierOptions, type ResolvedBarrierOptions } from './barrier-options.js';
 import { afterFailure, afterPersisted } from './gate.js';
 import { checkJobState, type JobState, type PersistedState } from './job-state.js';
-import { KeyEntry } from './key-entry.js';
-import { afterTime, failedJobOf, withGate, type KeyState } from './key-state.js';
+import type { KeyEntry } from './key-entry.js';
+import { afterTime, failedJobOf, onGate, type KeyState } from './key-state.js';
+import { KeyTable } from './key-table.js';
 
 export interface EnterResult<JobId> {
   readonly accepted: boolean;
@@ -65,7 +66,7 @@ const GO_ON = Object.freeze({ wait: false });
  */
 export class Barrier<Key extends string | number | bigint = string, JobId extends number | bigint = number> {
   private readonly options: ResolvedBarrierOptions<Key, JobId>;
-  private readonly keys = new Map<Key, KeyEntry<JobId>>();
+  private readonly keys = new KeyTable<Key, JobId>();
   private changes: Change<Key, JobId>[] = [];
 
   /** @throws RangeError naming an option that is out of range. */
@@ -75,9 +76,12 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
 
   /** Asks to let a job in. Asking again for a job that is inside gives the same answer. */
   enter(key: Key, jobId: JobId): EnterResult<JobId> {
-    const known = this.keys.get(key);
-    const entry = known ?? new KeyEntry<JobId>();
-    this.updateOrdering(key, entry, jobId);
+    const unordered = this.options.orderingDisabled?.(key) ?? false;
+    if (!unordered && this.keys.enterAlone(key, jobId)) return ACCEPTED;
+    const threshold = this.options.keyThreshold();
+    const entry = this.keys.getOrMake(key);
+    if (unordered) this.disable(key, entry);
+    else this.updateOrdering(key, entry, jobId, threshold);
     const failedJobId = failedJobOf(entry.state);
     if (failedJobId !== undefined && failedJobId !== jobId) {
       this.checkSequence('enter', key, entry.state, jobId, failedJobId);
@@ -85,30 +89,26 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     }
     if (entry.limitReached(jobId, this.options.concurrencyLimit)) return REFUSED;
     entry.enter(jobId);
-    if (!known) this.keys.set(key, entry);
     return failedJobId === undefined ? ACCEPTED : { accepted: true, previousFailedJobId: failedJobId };
   }
 
   /** Undoes an `enter`, as if the job had never come in. A job that is not inside changes nothing. */
   leave(key: Key, jobId: JobId): void {
-    const entry = this.keys.get(key);
-    if (!entry) return;
-    entry.leave(jobId);
-    this.forgetIdle(key, entry);
+    this.left(key, jobId, this.keys.get(key));
   }
 
   /** The failed job that holds the key. */
   peek(key: Key): JobId | undefined {
     const entry = this.keys.get(key);
-    return entry && !this.unordered(key, entry) ? failedJobOf(entry.state) : undefined;
+    return entry && !this.options.orderingDisabled?.(key) ? failedJobOf(entry.state) : undefined;
   }
 
   /** Asked right before a job is sent: whether another job of its key has failed since it entered. */
   wait(key: Key, jobId: JobId): WaitResult<JobId> {
     const entry = this.keys.get(key);
-    if (!entry || this.unordered(key, entry)) return GO_ON;
+    if (!entry) return GO_ON;
     const failedJobId = failedJobOf(entry.state);
-    if (failedJobId === undefined) return GO_ON;
+    if (failedJobId === undefined || this.options.orderingDisabled?.(key)) return GO_ON;
     this.checkSequence('wait', key, entry.state, jobId, failedJobId);
     return { wait: failedJobId !== jobId, previousFailedJobId: failedJobId };
   }
@@ -120,10 +120,9 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
    */
   stateChanged(key: Key, jobId: JobId, state: JobState): void {
     checkJobState(state);
+    if (state === 'failed') return this.failed(key, jobId);
     const entry = this.keys.get(key);
-    if (state === 'failed') this.failed(key, jobId, entry ?? new KeyEntry<JobId>());
-    else if (!entry) return;
-    else if (entry.open) this.leave(key, jobId);
+    if (!entry || entry.open) this.left(key, jobId, entry);
     else this.changes.push({ key, jobId, state });
   }
 
@@ -133,22 +132,13 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     const concurrencyLimit = this.options.concurrencyLimit();
     const changes = this.changes;
     this.changes = [];
-    for (const { key, jobId, state } of changes) {
-      const entry = this.keys.get(key);
-      if (!entry) continue;
-      entry.leave(jobId);
-      if (entry.state.ordering !== 'disabled') {
-        const gate = afterPersisted(entry.state.gate, jobId, state, concurrencyLimit);
-        if (gate !== entry.state.gate) this.become(key, entry, withGate(entry.state, gate));
-      }
-      this.forgetIdle(key, entry);
-    }
+    for (const change of changes) this.apply(change, concurrencyLimit);
     return changes.length;
   }
 
   /** Whether the key has no order now, by the threshold or by `orderingDisabled`. */
   disabled(key: Key): boolean {
-    return this.unordered(key, this.keys.get(key));
+    return this.keys.get(key)?.state.ordering === 'disabled' || (this.options.orderingDisabled?.(key) ?? false);
   }
 
   /** How many keys have a failed job, a limiter or a job inside. */
@@ -165,27 +155,36 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     return `Barrier{${this.metadata()}[${keys.join(', ')}]}`;
   }
 
-  private failed(key: Key, jobId: JobId, entry: KeyEntry<JobId>): void {
-    if (entry.state.ordering === 'disabled' || this.unordered(key, entry)) return this.leave(key, jobId);
+  private failed(key: Key, jobId: JobId): void {
+    if (this.disabled(key)) return this.leave(key, jobId);
+    const entry = this.keys.getOrMake(key);
     const failedJobId = failedJobOf(entry.state);
     if (failedJobId !== undefined) this.checkSequence('failed', key, entry.state, jobId, failedJobId);
     entry.leave(jobId);
-    this.keys.set(key, entry);
-    this.become(key, entry, withGate(entry.state, afterFailure(entry.state.gate, jobId)));
+    const next = onGate(entry.state, (gate) => afterFailure(gate, jobId));
+    this.become(key, entry, next);
   }
 
-  private unordered(key: Key, entry: KeyEntry<JobId> | undefined): boolean {
-    return entry?.state.ordering === 'disabled' || (this.options.orderingDisabled?.(key) ?? false);
-  }
-
-  private updateOrdering(key: Key, entry: KeyEntry<JobId>, jobId: JobId): void {
-    const { clock, keyThreshold, orderingDisabled } = this.options;
-    if (orderingDisabled?.(key)) return this.disable(key, entry);
-    if (entry.state.ordering !== 'enabled') {
-      this.become(key, entry, afterTime(entry.state, clock.monotonic(), this.options));
+  private apply({ key, jobId, state }: Change<Key, JobId>, concurrencyLimit: number): void {
+    const entry = this.keys.get(key);
+    if (entry) {
+      const next = onGate(entry.state, (gate) => afterPersisted(gate, jobId, state, concurrencyLimit));
+      this.become(key, entry, next);
     }
-    const threshold = keyThreshold();
-    if (threshold > 0 && entry.inside.ordered >= threshold && !entry.inside.hasOrdered(jobId)) this.disable(key, entry);
+    this.left(key, jobId, entry);
+  }
+
+  private left(key: Key, jobId: JobId, entry: KeyEntry<JobId> | undefined): void {
+    if (!entry) return this.keys.leaveAlone(key, jobId);
+    entry.leave(jobId);
+    if (entry.idle) this.keys.forget(key);
+  }
+
+  private updateOrdering(key: Key, entry: KeyEntry<JobId>, jobId: JobId, threshold: number): void {
+    if (entry.state.ordering !== 'enabled') {
+      this.become(key, entry, afterTime(entry.state, this.options.clock.monotonic(), this.options));
+    }
+    if (threshold > 0 && entry.inside.crowded(threshold, jobId)) this.disable(key, entry);
   }
 
   private disable(key: Key, entry: KeyEntry<JobId>): void {
@@ -199,10 +198,6 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     const after = failedJobOf(state);
     entry.state = state;
     if (before !== after) this.options.onHoldChanged?.(key, after);
-  }
-
-  private forgetIdle(key: Key, entry: KeyEntry<JobId>): void {
-    if (entry.open && entry.inside.empty) this.keys.delete(key);
   }
 
   private checkSequence(

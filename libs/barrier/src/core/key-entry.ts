@@ -7,6 +7,18 @@ export class KeyEntry<JobId> {
   state: KeyState<JobId> = ENABLED;
   readonly inside = new JobsInside<JobId>();
 
+  static withJob<JobId>(jobId: JobId): KeyEntry<JobId> {
+    const entry = new KeyEntry<JobId>();
+    entry.enter(jobId);
+    return entry;
+  }
+
+  /** Whether nothing need be known of the key. */
+  get idle(): boolean {
+    return this.open && this.inside.empty;
+  }
+
+  /** Whether every job may enter. */
   get open(): boolean {
     return this.state.ordering === 'disabled' || this.state.gate.kind === 'open';
   }

@@ -17,9 +17,11 @@ export interface OrderingDurations {
   readonly halfEnabledForMs: () => number;
 }
 
-export function withGate<JobId>(state: KeyState<JobId>, gate: Gate<JobId>): KeyState<JobId> {
+/** Moves the gate of an ordered key. A disabled one has none, and stays as it is. */
+export function onGate<JobId>(state: KeyState<JobId>, move: (gate: Gate<JobId>) => Gate<JobId>): KeyState<JobId> {
   if (state.ordering === 'disabled') return state;
-  return state.ordering === 'enabled' && gate === OPEN ? ENABLED : { ...state, gate };
+  const gate = move(state.gate);
+  return gate === state.gate ? state : { ...state, gate };
 }
 
 /** Goes one step from disabled over half-enabled to enabled, when the time of the present state is over. */
@@ -32,7 +34,7 @@ export function afterTime<JobId>(
   if (state.ordering === 'disabled') {
     return elapsedMs < durations.disabledForMs() ? state : { ordering: 'halfEnabled', gate: OPEN, sinceMs: nowMs };
   }
-  return elapsedMs < durations.halfEnabledForMs() ? state : withGate(ENABLED, state.gate);
+  return elapsedMs < durations.halfEnabledForMs() ? state : { ordering: 'enabled', gate: state.gate };
 }
 
 /** The failed job that the key is held by. */
