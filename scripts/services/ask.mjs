@@ -37,7 +37,9 @@ async function mariadb(connection) {
   const version = greeting.toString('latin1', 1, greeting.indexOf(0, 1)).replace('5.5.5-', '');
 
   const capabilities = Buffer.alloc(4);
-  capabilities.writeUInt32LE(0x80000 /* names its plugin */ | 0x8000 /* 4.1 authentication */ | 0x200 /* 4.1 protocol */);
+  capabilities.writeUInt32LE(
+    0x80000 /* names its plugin */ | 0x8000 /* 4.1 authentication */ | 0x200 /* 4.1 protocol */,
+  );
   const charset = Buffer.alloc(24, 0).fill(45 /* utf8mb4_general_ci */, 0, 1);
   const login = Buffer.from('root\0\0mysql_native_password\0');
   const answer = Buffer.concat([capabilities, int32(0x1000000), charset, login]);
@@ -70,7 +72,9 @@ async function rabbitmq(connection) {
   };
   connection.send(Buffer.from('AMQP\0\0\x09\x01'));
   const start = await method();
-  const version = /\x07versionS\0\0\0.([\d.]+)/s.exec(start.body.toString('latin1'))?.[1];
+  const versionKey = '\x07versionS'; // its length, the name, and the type of its value: a long string
+  const at = start.body.indexOf(versionKey) + versionKey.length;
+  const version = start.body.toString('latin1', at + 4, at + 4 + start.body.readUInt32BE(at));
 
   const login = '\0guest\0guest';
   const startOk = Buffer.concat([
