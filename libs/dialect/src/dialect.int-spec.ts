@@ -1,7 +1,15 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases, type TestDatabase } from '../../../test/support/databases.js';
-import { checkServer, dialectOf, execute, serializeSqlite, UnsupportedDatabaseError, type Dialect } from './index.js';
+import {
+  byteWiseText,
+  checkServer,
+  dialectOf,
+  execute,
+  serializeSqlite,
+  UnsupportedDatabaseError,
+  type Dialect,
+} from './index.js';
 
 describe.each(testDatabases())('dialect on %s', (_name, open) => {
   let database: TestDatabase;
@@ -89,6 +97,15 @@ describe.each(testDatabases())('dialect on %s', (_name, open) => {
   it('quotes a name that is a keyword or holds a quote', async () => {
     const { rows } = await execute(db, `select 1 as ${dialect.quote('select')}, 2 as ${dialect.quote('a"`b')}`);
     expect(Object.keys(rows[0] ?? {})).toEqual(['select', 'a"`b']);
+  });
+
+  it('compares text byte for byte where a column asks for it', async () => {
+    const runner = db.createQueryRunner();
+    await runner.query(`create table word (text ${await byteWiseText(runner, 20)} primary key)`);
+    await runner.query(`insert into word (text) values ('a'), ('A'), ('a '), ('\u00e4')`);
+    const { rows } = await execute(runner, `select text from word where text = 'a'`);
+    await runner.release();
+    expect(rows).toEqual([{ text: 'a' }]);
   });
 
   it('takes this server', async () => {

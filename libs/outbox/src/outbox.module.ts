@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { ConfigurableModuleClass } from './outbox.module-definition.js';
+
+/**
+ * `OutboxModule.forRoot()` alone works: the default DataSource, and the `@OnOutboxMessage` methods of the process. Its
+ * tables are made by `outboxMigrations`. Global unless `isGlobal: false`.
+ */
+@Module({})
+export class OutboxModule extends ConfigurableModuleClass {}
