@@ -92,7 +92,7 @@ function aboutRelative(file: string, specifier: string): string | undefined {
 function aboutOurs(file: string, specifier: string): string | undefined {
   const [, name = '', testing] = /^nestjs-turnpike\/([^/]+)(\/testing)?$/.exec(specifier) ?? [];
   const target = specifier === '#nest' ? 'nest' : name;
-  if (!(target in MAY_IMPORT)) return `imports ${specifier}, which is not a public entry`;
+  if (!Object.hasOwn(MAY_IMPORT, target)) return `imports ${specifier}, which is not a public entry`;
   if (target === 'nest' && specifier !== '#nest') return `imports ${specifier}: only #nest names libs/nest`;
   if (testing && !isTest(file)) return `imports ${specifier} outside of tests`;
   const own = libOf(file);
