@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -10,7 +11,11 @@ import { defineConfig } from 'vitest/config';
  * | e2e           | *.e2e-spec.ts                        | SQLite, embedded Postgres       |
  * | services      | *.int-spec.ts, test/services/*       | MariaDB, the server's Postgres  |
  */
-const resolve = { tsconfigPaths: true };
+const resolve = {
+  tsconfigPaths: true,
+  // The paths of tsconfig.json do not reach a name with #: without this it would be the built file, or an old one.
+  alias: { '#nest': fileURLToPath(new URL('libs/nest/src/index.ts', import.meta.url)) },
+};
 const shared = { environment: 'node' as const, restoreMocks: true, dangerouslyIgnoreUnhandledErrors: false };
 
 export default defineConfig({
