@@ -20,4 +20,4 @@ export type { GrantedPart, LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Mem
 export type { LeaseObserver } from './core/lease-observer.js';
 
 // Errors
-export { LeaseEndedError, LessorError, PartitionError } from './lessor.errors.js';
+export { LeaseEndedError, LeaseStoreTimeoutError, LessorError, PartitionError } from './lessor.errors.js';

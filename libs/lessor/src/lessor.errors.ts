@@ -29,3 +29,15 @@ export class LeaseEndedError extends LessorError {
     super(`The lease in section "${section}" is over: stop the work. Ask for a longer one, or work in smaller pieces.`);
   }
 }
+
+/** The store did not answer within a term. */
+export class LeaseStoreTimeoutError extends LessorError {
+  readonly code = 'TURNPIKE_LEASE_STORE_TIMEOUT';
+
+  constructor(limitMs: number) {
+    super(
+      `The lease store did not answer within ${limitMs} ms. The balancer goes on trying; look at the database, its ` +
+        'connection pool, and the network between.',
+    );
+  }
+}

@@ -44,7 +44,7 @@ export class HeldParts {
   owned(): HeldPart[] {
     return [...this.parts.values()]
       .filter(({ state }) => state === 'owned')
-      .sort((a, b) => (a.partition.low < b.partition.low ? -1 : 1));
+      .toSorted((a, b) => (a.partition.low < b.partition.low ? -1 : 1));
   }
 
   /** Those to renew. */

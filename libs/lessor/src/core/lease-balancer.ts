@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { checkDuration, exponential, SystemClock, type Clock } from 'nestjs-turnpike/timing';
+import { BoundedLeaseStore } from './bounded-lease-store.js';
 import { fairShare } from './fair-share.js';
 import { HeldParts, isOurs, type HeldPart } from './held-parts.js';
 import type { LeaseObserver } from './lease-observer.js';
@@ -55,7 +56,8 @@ const CHECK_MS = 250;
  * - Shares are fair (`fairShare`) within two terms after members came or went, if `onRevoked` resolves soon.
  * - A dead member's parts are taken over within a term after its last renewal; a stopped member's at once where the store
  *   can tell the others (`watch`), and within a third of the term elsewhere.
- * - A store that fails does not end it: it goes on trying, and what it owns is revoked when the leases end by its clocks.
+ * - A store that fails or does not answer for a term does not end it: it goes on trying, and what it owns is revoked
+ *   when the leases end by its clocks.
  *
  * `start` runs a round now and then; `pump` runs one, for tests and schedulers of your own. `stop` hands everything over.
  */
@@ -65,6 +67,7 @@ export class LeaseBalancer {
   private readonly parts: readonly Partition[];
   private readonly termMs: number;
   private readonly clock: Clock;
+  private readonly store: LeaseStore;
   private readonly held = new HeldParts();
   private readonly drains = new Set<Promise<void>>();
   private running: Running | undefined;
@@ -79,6 +82,7 @@ export class LeaseBalancer {
     checkDuration('termMs', this.termMs, 30);
     this.parts = shardsOf(o.universe, o.shards);
     this.clock = o.clock ?? new SystemClock();
+    this.store = new BoundedLeaseStore(o.store, this.clock, this.termMs);
     this.memberId = o.memberId === undefined ? randomUUID() : `${o.memberId}#${randomBytes(6).toString('hex')}`;
   }
 
@@ -105,7 +109,7 @@ export class LeaseBalancer {
   start(): void {
     if (this.running || this.stopping) return;
     const end = new AbortController();
-    const unwatch = this.o.store.watch?.(this.o.section, () => this.wake());
+    const unwatch = this.store.watch?.(this.o.section, () => this.wake());
     const loops = Promise.all([this.keepBalancing(end.signal), this.keepTime(end.signal)]);
     this.running = { end, loops, unwatch };
   }
@@ -160,7 +164,7 @@ export class LeaseBalancer {
     await this.round?.catch(() => undefined);
     // Only now: a heartbeat of that round would bring us back.
     if (this.joined)
-      await this.o.store.heartbeat(this.o.section, this.memberId, 0).catch((error: unknown) => this.o.onError?.(error));
+      await this.store.heartbeat(this.o.section, this.memberId, 0).catch((error: unknown) => this.o.onError?.(error));
     this.joined = false;
     await Promise.all(this.drains);
     const { running } = this;
@@ -178,14 +182,14 @@ export class LeaseBalancer {
   }
 
   private async balance(): Promise<number> {
-    const { store, section } = this.o;
+    const { section } = this.o;
     this.revokeLost(this.held.overdue());
     // Before the heartbeat: when a member dies, its leases should be over when its membership is.
     await this.renew();
     if (this.stopping) return this.termMs / 3;
     this.joined = true;
-    await store.heartbeat(section, this.memberId, this.termMs);
-    const others = (await store.members(section)).filter(({ id }) => id !== this.memberId);
+    await this.store.heartbeat(section, this.memberId, this.termMs);
+    const others = (await this.store.members(section)).filter(({ id }) => id !== this.memberId);
     this.target = fairShare(
       this.parts.length,
       others.map(({ id }) => id),
@@ -202,7 +206,7 @@ export class LeaseBalancer {
     const running = this.held.running();
     if (running.length === 0) return;
     const term = this.newTerm();
-    const renewed = await this.o.store.renew(this.o.section, running, this.termMs);
+    const renewed = await this.store.renew(this.o.section, running, this.termMs);
     const kept = new Set(renewed.map(({ partition }) => partition.toString()));
     for (const part of running) if (kept.has(part.partition.toString())) part.term = term;
     this.revokeLost(running.filter(({ partition }) => !kept.has(partition.toString())));
@@ -211,9 +215,9 @@ export class LeaseBalancer {
   /** @returns in how many ms a part that is still missing may come free */
   private async take(missing: number): Promise<number> {
     if (missing <= 0 || this.stopping) return Number.POSITIVE_INFINITY;
-    const { store, section, observer } = this.o;
+    const { section, observer } = this.o;
     const term = this.newTerm();
-    const grant = await store.acquire({
+    const grant = await this.store.acquire({
       section,
       holder: this.memberId,
       desired: this.parts.filter((part) => !this.held.has(part)),
@@ -238,7 +242,7 @@ export class LeaseBalancer {
   private async refuse({ parts, token }: LeaseGrant): Promise<void> {
     if (parts.length === 0) return;
     this.o.observer?.ended(parts.length, 'lost');
-    await this.o.store.release(
+    await this.store.release(
       this.o.section,
       parts.map(({ partition }) => ({ partition, token })),
     );
@@ -274,7 +278,7 @@ export class LeaseBalancer {
     await this.o.onRevoked(parts.map(({ partition }) => partition));
     for (const part of parts) if (isOurs(part)) part.state = 'drained';
     // Those that were lost too: it tells the next holder that they were left in order.
-    await this.o.store.release(this.o.section, parts);
+    await this.store.release(this.o.section, parts);
   }
 
   private newTerm(): LeaseTerm {

@@ -6,7 +6,7 @@ export class SortedPartitions implements Iterable<Partition> {
 
   static of(...parts: readonly Partition[]): SortedPartitions {
     return new SortedPartitions(
-      parts.filter((part) => !part.isEmpty).sort((a, b) => (a.low < b.low ? -1 : Number(a.low > b.low))),
+      parts.filter((part) => !part.isEmpty).toSorted((a, b) => (a.low < b.low ? -1 : Number(a.low > b.low))),
     );
   }
 

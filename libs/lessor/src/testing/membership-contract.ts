@@ -6,7 +6,7 @@ import type { LeaseStoreRule } from './lease-store-contract.js';
 const LONG_MS = 60_000;
 const newSection = (): string => `contract-${randomUUID()}`;
 const ids = async (store: LeaseStore, section: string): Promise<string[]> =>
-  (await store.members(section)).map(({ id }) => id).sort();
+  (await store.members(section)).map(({ id }) => id).toSorted();
 
 /** The rules of `heartbeat` and `members`. */
 export const membershipRules: readonly LeaseStoreRule[] = [

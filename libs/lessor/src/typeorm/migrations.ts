@@ -1,26 +1,19 @@
-import { dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
+import { byteWiseText, dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkPrefix, DEFAULT_PREFIX, leaseTables } from './tables.js';
+import { checkPrefix, DEFAULT_TABLE_PREFIX, leaseTables } from './tables.js';
 
 type Migration = new () => MigrationInterface;
 
-/** The lessor's migrations, for the `migrations` of your DataSource. They run on every database. */
-export const lessorMigrations: readonly Migration[] = lessorMigrationsFor(DEFAULT_PREFIX);
+/** What the store needs, for the `migrations` of your DataSource. It runs on every database. */
+export const lessorMigrations: readonly Migration[] = lessorMigrationsFor(DEFAULT_TABLE_PREFIX);
 
-/** The same for tables with another prefix than `turnpike_`; give the same one to the lessor. */
+/** The same for tables with another prefix than `turnpike_`; give the same one to the store. */
 export function lessorMigrationsFor(prefix: string): readonly Migration[] {
   checkPrefix(prefix);
   return [createLeaseTables(prefix)];
 }
 
-/** Text that is compared byte for byte: two names that differ in case are two sections. */
-const NAME: Record<DatabaseKind, string> = {
-  postgres: 'varchar(255) collate "C"',
-  mysql: 'varchar(255) character set utf8mb4 collate utf8mb4_bin',
-  sqlite: 'varchar(255)',
-};
-
-/** An end of a part as `sortableKey` writes it. */
+/** An end of a part, as `sortableEnds` writes it: compared byte by byte, whatever the database's collation. */
 const KEY: Record<DatabaseKind, string> = {
   postgres: 'varchar(65) collate "C"',
   mysql: 'varchar(65) character set ascii collate ascii_bin',
@@ -34,7 +27,7 @@ function createLeaseTables(prefix: string): Migration {
     async up(runner: QueryRunner): Promise<void> {
       const dialect = dialectOf(runner.dataSource);
       const table = leaseTables(dialect, prefix);
-      const [name, key] = [NAME[dialect.kind], KEY[dialect.kind]];
+      const [name, key] = [await byteWiseText(runner, 255), KEY[dialect.kind]];
       await runner.query(`create table ${table.section} (section ${name} not null primary key, token bigint not null)`);
       // Parts of a section do not overlap, so a low end names one; the key also serves the search for what overlaps.
       await runner.query(

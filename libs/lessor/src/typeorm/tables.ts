@@ -1,7 +1,7 @@
 import { checkOption } from 'nestjs-turnpike/timing';
 import type { Dialect } from 'nestjs-turnpike/dialect';
 
-export const DEFAULT_PREFIX = 'turnpike_';
+export const DEFAULT_TABLE_PREFIX = 'turnpike_';
 
 /** The tables' names, quoted for statements. */
 export interface LeaseTables {
@@ -14,12 +14,8 @@ export interface LeaseTables {
 }
 
 export function checkPrefix(prefix: string): void {
-  checkOption(
-    'prefix',
-    prefix,
-    /^[a-z_][a-z0-9_]{0,30}$/.test(prefix),
-    'be lower-case letters, digits and underscores',
-  );
+  const rule = 'be lower-case letters, digits and underscores, at most 31';
+  checkOption('tablePrefix', prefix, /^[a-z_][a-z0-9_]{0,30}$/.test(prefix), rule);
 }
 
 export function leaseTables(dialect: Dialect, prefix: string): LeaseTables {

@@ -1,13 +1,14 @@
 import { dialectOf, serializeSqlite, type Dialect } from 'nestjs-turnpike/dialect';
+import { checkOption } from 'nestjs-turnpike/timing';
 import type { DataSource, EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
 import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '../core/lease-store.js';
 import { LeaseStatements } from './lease-statements.js';
-import { DEFAULT_PREFIX, leaseTables } from './tables.js';
+import { DEFAULT_TABLE_PREFIX, leaseTables } from './tables.js';
 
 export interface TypeOrmLeaseStoreOptions {
   /** What the tables' names begin with; that of the migrations. Default: `turnpike_`. */
-  readonly prefix?: string;
+  readonly tablePrefix?: string;
 }
 
 /**
@@ -24,10 +25,10 @@ export class TypeOrmLeaseStore implements LeaseStore {
 
   constructor(
     private readonly dataSource: DataSource,
-    { prefix = DEFAULT_PREFIX }: TypeOrmLeaseStoreOptions = {},
+    { tablePrefix = DEFAULT_TABLE_PREFIX }: TypeOrmLeaseStoreOptions = {},
   ) {
     this.dialect = dialectOf(serializeSqlite(dataSource));
-    this.statements = new LeaseStatements(this.dialect, leaseTables(this.dialect, prefix));
+    this.statements = new LeaseStatements(this.dialect, leaseTables(this.dialect, tablePrefix));
   }
 
   acquire({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
@@ -60,6 +61,7 @@ export class TypeOrmLeaseStore implements LeaseStore {
 
   /** Runs `work` while no other call of the section does. */
   private async inTurn<R>(section: string, work: (tx: EntityManager, lastToken: bigint) => Promise<R>): Promise<R> {
+    checkOption('section', section, section.length <= MAX_NAME_LENGTH, `have at most ${MAX_NAME_LENGTH} characters`);
     const isolation = this.dialect.kind === 'sqlite' ? 'SERIALIZABLE' : 'READ COMMITTED';
     const attempt = (): Promise<R | typeof NO_SECTION> =>
       this.dataSource.transaction(isolation, async (tx) => {
@@ -73,6 +75,8 @@ export class TypeOrmLeaseStore implements LeaseStore {
     return (await attempt()) as R;
   }
 }
+
+const MAX_NAME_LENGTH = 255;
 
 /** The section's first call. */
 const NO_SECTION = Symbol('no section');
