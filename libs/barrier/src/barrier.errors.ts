@@ -23,12 +23,12 @@ export class IllegalJobSequenceError extends BarrierError {
     readonly key: string | number | bigint,
     readonly jobId: number | bigint,
     readonly failedJobId: number | bigint,
-    context: string,
+    context?: string,
   ) {
     super(
       `Job ${jobId} of key ${JSON.stringify(String(key))} came (${at}) after the later job ${failedJobId} had failed. ` +
         `Offer the jobs of a key to the barrier in the order of their ids, or leave the key out of the order with ` +
-        `orderingDisabled. ${context}`,
+        `orderingDisabled.${context ? ` (${context})` : ''}`,
     );
   }
 }
