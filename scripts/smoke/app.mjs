@@ -10,8 +10,8 @@ import { OnOutboxMessage, Outbox, OutboxModule, outboxMigrations } from 'nestjs-
 const deliveries = new EventEmitter();
 
 class Greetings {
-  greet(message) {
-    deliveries.emit('delivered', message);
+  greet(payload) {
+    deliveries.emit('delivered', payload);
   }
 }
 const greet = Object.getOwnPropertyDescriptor(Greetings.prototype, 'greet');
@@ -34,7 +34,7 @@ await app
   .transaction((manager) =>
     app.get(Outbox).publish(manager, { topic: 'greeting', key: 'world', payload: { text: 'hello' } }),
   );
-const [message] = await delivered;
-if (message.payload.text !== 'hello') throw new Error(`delivered something else: ${JSON.stringify(message)}`);
+const [payload] = await delivered;
+if (payload.text !== 'hello') throw new Error(`delivered something else: ${JSON.stringify(payload)}`);
 await app.close();
 console.log('published, delivered, closed');

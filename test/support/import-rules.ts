@@ -33,15 +33,16 @@ interface Import {
 
 /**
  * What is wrong with a source file, one sentence for each breach, beginning with `line <n>: ` where there is a line.
- * `file` is its path from the repository's root, with `/`; `source` its text. Nothing is read from disk.
+ * `file` is its path from the repository's root, with `/`; `source` its text; `given` the packages that a user of ours has
+ * (our dependencies and peers). Nothing is read from disk.
  */
-export function complaintsAbout(file: string, source: string): string[] {
+export function complaintsAbout(file: string, source: string, given: ReadonlySet<string>): string[] {
   const parsed = ts.createSourceFile(file, source, ts.ScriptTarget.Latest);
   return [
     ...aboutShape(file, source),
     ...aboutBarrel(file, parsed),
     ...importsOf(parsed).flatMap(({ specifier, line }) => {
-      const complaint = specifier === undefined ? 'computes what it imports' : aboutImport(file, specifier);
+      const complaint = specifier === undefined ? 'computes what it imports' : aboutImport(file, specifier, given);
       return complaint ? [`line ${line}: ${complaint}`] : [];
     }),
   ];
@@ -71,11 +72,13 @@ function isNamed(statement: ts.ExportDeclaration): boolean {
   return statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause);
 }
 
-function aboutImport(file: string, specifier: string): string | undefined {
+function aboutImport(file: string, specifier: string, given: ReadonlySet<string>): string | undefined {
   if (/^\.\.?(\/|$)/.test(specifier)) return aboutRelative(file, specifier);
   if (specifier.startsWith('/') || specifier.startsWith('file:')) return `imports ${specifier} by an absolute path`;
   if (specifier.startsWith('#') || /^nestjs-turnpike(\/|$)/.test(specifier)) return aboutOurs(file, specifier);
-  if (isCore(file) && !specifier.startsWith('node:')) return `imports ${specifier} in core/, which is pure TypeScript`;
+  if (specifier.startsWith('node:')) return undefined;
+  if (isCore(file)) return `imports ${specifier} in core/, which is pure TypeScript`;
+  if (isPublished(file) && !given.has(packageOf(specifier))) return `imports ${specifier}, which our users do not have`;
   return undefined;
 }
 
@@ -122,7 +125,23 @@ function isCore(file: string): boolean {
 }
 
 function isTest(file: string): boolean {
-  return /[.-]spec\.ts$|^(test|bench)\/|^libs\/[^/]+\/src\/testing\//.test(file);
+  return isSpec(file) || /^(test|bench)\/|^libs\/[^/]+\/src\/testing\//.test(file);
+}
+
+function isPublished(file: string): boolean {
+  return file.startsWith('libs/') && !isSpec(file);
+}
+
+function isSpec(file: string): boolean {
+  return /[.-]spec\.ts$/.test(file);
+}
+
+/** `@nestjs/core` of `@nestjs/core/injector`. */
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 /** Static and dynamic imports, `export from`, `import x = require()`, `require()` and `typeof import()`. */
