@@ -36,12 +36,13 @@ export function OnOutboxMessage(topic: string, { consumer }: { readonly consumer
       `@OnOutboxMessage(${JSON.stringify(topic)}) needs a consumer of 1 to ${MAX_TEXT_LENGTH} characters.`,
     );
   }
-  return <Payload>(
+  // Generic: a descriptor of OutboxHandler itself would fit no method with a type of its own.
+  return <Handler extends OutboxHandler<never>>(
     _target: object,
     _method: string | symbol,
-    descriptor: TypedPropertyDescriptor<OutboxHandler<Payload>>,
+    descriptor: TypedPropertyDescriptor<Handler>,
   ): void => {
-    const handler = descriptor.value as OutboxHandler;
+    const handler = descriptor.value as OutboxHandler<never>;
     Reflect.defineMetadata(SUBSCRIPTIONS, [...subscriptionsOf(handler), { topic, consumer }], handler);
   };
 }

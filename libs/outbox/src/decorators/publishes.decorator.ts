@@ -31,10 +31,11 @@ const OUTBOX = Symbol('turnpike.outbox');
  */
 export function Publishes<Result>(options: PublishesOptions<Result>) {
   if (!options.topic) throw new OutboxSetupError('@Publishes({ topic }) needs a topic.');
-  return (
+  // Generic: a descriptor of PublishingMethod itself would fit no method with a type of its own.
+  return <Method extends PublishingMethod<Result>>(
     target: object,
     method: string | symbol,
-    descriptor: TypedPropertyDescriptor<PublishingMethod<Result>>,
+    descriptor: TypedPropertyDescriptor<Method>,
   ): void => {
     const original = descriptor.value;
     const name = `@Publishes() on ${target.constructor.name}.${String(method)}()`;
@@ -51,7 +52,7 @@ export function Publishes<Result>(options: PublishesOptions<Result>) {
       return returned;
     };
     copyMetadata(original, publishing);
-    descriptor.value = publishing;
+    descriptor.value = publishing as Method;
   };
 }
 
