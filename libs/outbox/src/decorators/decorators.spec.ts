@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import { OutboxSetupError } from '../outbox.errors.js';
 import { OnOutboxMessage, subscriptionsOf, type DeliveryContext } from './on-outbox-message.decorator.js';
