@@ -2,6 +2,7 @@
 export { OutboxModule } from './outbox.module.js';
 export type { OutboxOptions, RelayOptions } from './outbox.options.js';
 export { outboxMigrations } from './typeorm/migrations.js';
+export { InboxEntity, outboxEntities, OutboxEntryEntity, OutboxParkedEntity } from './typeorm/outbox-entities.js';
 export { createOutboxTables, dropOutboxTables } from './typeorm/create-outbox-tables.migration.js';
 
 // Publishing

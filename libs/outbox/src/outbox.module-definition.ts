@@ -26,16 +26,17 @@ export interface OutboxExtras {
 
 const RESOLVED_OPTIONS = Symbol('turnpike.outbox.options');
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<OutboxOptions>()
-  .setClassMethodName('forRoot')
-  .setExtras<OutboxExtras>({ isGlobal: true, dataSource: undefined }, (definition, { isGlobal, dataSource }) => ({
-    ...definition,
-    global: isGlobal ?? true,
-    imports: [...(definition.imports ?? []), DiscoveryModule],
-    providers: [...(definition.providers ?? []), ...providers(dataSource)],
-    exports: [Outbox, OutboxRelay, Inbox, OutboxHealthIndicator],
-  }))
-  .build();
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<OutboxOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras<OutboxExtras>({ isGlobal: true, dataSource: undefined }, (definition, { isGlobal, dataSource }) => ({
+      ...definition,
+      global: isGlobal ?? true,
+      imports: [...(definition.imports ?? []), DiscoveryModule],
+      providers: [...(definition.providers ?? []), ...providers(dataSource)],
+      exports: [Outbox, OutboxRelay, Inbox, OutboxHealthIndicator],
+    }))
+    .build();
 
 function providers(dataSource: string | undefined): Provider[] {
   return [
