@@ -1,19 +1,24 @@
+import { checkOption } from './check-option.js';
+
 /** Where time comes from. Everything that waits or compares times takes one, so that a test can advance it by hand. */
 export interface Clock {
   /** Wall-clock time in ms since the epoch. It can jump: never measure a duration with it. */
   now(): number;
   /** A count of ms that never goes back, with an arbitrary zero: for durations within one process. */
   monotonic(): number;
-  /** Resolves after `ms` (0 and less: in the next turn). Rejects with the signal's reason as soon as it aborts. */
+  /**
+   * Resolves when `ms` have passed on `monotonic` (0 and less: in the next turn). Rejects with the signal's reason as
+   * soon as it aborts. NaN: RangeError.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
    * A signal that aborts with a `TimeoutError` when `now()` has reached `atMs`. Dispose it when the work is done:
-   * its timer ends with it. `using signal = clock.deadline(at)` does so by itself.
+   * its timer ends with it. `using signal = clock.deadline(at)` does so by itself. NaN: RangeError.
    */
   deadline(atMs: number): AbortSignal & Disposable;
 }
 
-/** The longest delay that setTimeout keeps: a longer one fires at once. */
+/** The longest delay that setTimeout keeps. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's clock. */
@@ -27,11 +32,12 @@ export class SystemClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return cancellable((wake) => after(ms, wake), signal);
+    const endMs = this.monotonic() + ms;
+    return cancellable((wake) => runWhen(() => endMs - this.monotonic(), wake), signal);
   }
 
   deadline(atMs: number): AbortSignal & Disposable {
-    return abortedBy((abort) => after(atMs - this.now(), abort), atMs);
+    return abortedBy((abort) => runWhen(() => atMs - this.now(), abort), atMs);
   }
 }
 
@@ -57,21 +63,28 @@ export function cancellable(schedule: (wake: () => void) => () => void, signal?:
 /** A signal that a timer aborts, and that takes its timer away when it is disposed. */
 export function abortedBy(schedule: (abort: () => void) => () => void, atMs: number): AbortSignal & Disposable {
   const controller = new AbortController();
-  const cancel = schedule(() =>
-    controller.abort(new DOMException(`The deadline at ${new Date(atMs).toISOString()} has passed.`, 'TimeoutError')),
-  );
+  const cancel = schedule(() => {
+    controller.abort(new DOMException(`The deadline has passed: ${atMs} ms since the epoch.`, 'TimeoutError'));
+  });
   return Object.assign(controller.signal, { [Symbol.dispose]: cancel });
 }
 
-/** setTimeout for any duration, also beyond its limit of 24.8 days; returns how to cancel it. */
-function after(ms: number, run: () => void): () => void {
+/** NaN compares with nothing: a timer with it would fire at once on one clock and never on another. */
+export function checkTime(ms: number): void {
+  checkOption('ms', ms, !Number.isNaN(ms), 'be a number');
+}
+
+/**
+ * Runs when no time is left, and not a moment sooner: a timer may fire up to 1 ms early, and it fires at once for a
+ * longer time than its limit of 24.8 days. Returns how to cancel it.
+ */
+function runWhen(leftMs: () => number, run: () => void): () => void {
+  checkTime(leftMs());
   let timer: NodeJS.Timeout;
-  const wait = (leftMs: number): void => {
-    timer = setTimeout(
-      () => (leftMs > MAX_TIMER_MS ? wait(leftMs - MAX_TIMER_MS) : run()),
-      Math.min(leftMs, MAX_TIMER_MS),
-    );
+  const wait = (): void => {
+    const delayMs = Math.min(Math.max(0, Math.ceil(leftMs())), MAX_TIMER_MS);
+    timer = setTimeout(() => (leftMs() > 0 ? wait() : run()), delayMs);
   };
-  wait(Math.max(0, ms));
+  wait();
   return () => clearTimeout(timer);
 }

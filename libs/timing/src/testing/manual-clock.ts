@@ -1,4 +1,5 @@
-import { abortedBy, cancellable, type Clock } from '../core/clock.js';
+import { checkDuration } from '../core/check-option.js';
+import { abortedBy, cancellable, checkTime, type Clock } from '../core/clock.js';
 
 interface Timer {
   readonly atMs: number;
@@ -27,6 +28,7 @@ export class ManualClock implements Clock {
 
   /** Moves time on, timer by timer in order of their due times, and lets what each one wakes run until it waits again. */
   async advance(ms: number): Promise<void> {
+    checkDuration('ms', ms);
     const endMs = this.elapsedMs + ms;
     await settle();
     for (let timer = this.next(endMs); timer; timer = this.next(endMs)) {
@@ -47,6 +49,7 @@ export class ManualClock implements Clock {
   }
 
   private at(atMs: number, run: () => void): () => void {
+    checkTime(atMs);
     const timer = { atMs, run };
     this.timers.add(timer);
     return () => this.timers.delete(timer);
