@@ -1,5 +1,9 @@
 // Setting up
-export { lessorMigrations } from './typeorm/migrations.js';
+export { LessorModule } from './lessor.module.js';
+export type { LessorExtras } from './lessor.module-definition.js';
+export type { LessorOptions } from './lessor.options.js';
+export { InjectLessor, LESSOR } from './lessor.decorators.js';
+export { lessorMigrations, lessorMigrationsFor } from './typeorm/migrations.js';
 
 // Ranges of keys
 export { Partition, type ScanDensity } from './core/partition.js';
@@ -9,15 +13,29 @@ export { SortedPartitions } from './core/sorted-partitions.js';
 export { StoreLessor, type Lease, type Lessor, type StoreLessorOptions, type WithLeaseOptions } from './core/lessor.js';
 
 // Keeping a fair share
+export { LeaseBalancers, type OpenBalancerOptions } from './lease-balancers.js';
 export { LeaseBalancer, type LeaseBalancerOptions } from './core/lease-balancer.js';
+
+// Operating
+export { LessorHealthIndicator } from './lessor.health.js';
 
 // Where leases are kept
 export { MemoryLeaseStore } from './core/memory-lease-store.js';
 export { TypeOrmLeaseStore, type TypeOrmLeaseStoreOptions } from './typeorm/typeorm-lease-store.js';
 
 // Implementing a store or a lessor
+export { LessorRegistry, type LessorFactory } from './core/lessor-registry.js';
 export type { GrantedPart, LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from './core/lease-store.js';
 export type { LeaseObserver } from './core/lease-observer.js';
 
 // Errors
-export { LeaseEndedError, LeaseStoreTimeoutError, LessorError, PartitionError } from './lessor.errors.js';
+export {
+  BalancingUnsupportedError,
+  DuplicateLessorError,
+  LeaseEndedError,
+  LeaseStoreTimeoutError,
+  LessorDataSourceError,
+  LessorError,
+  PartitionError,
+  UnknownLessorError,
+} from './lessor.errors.js';

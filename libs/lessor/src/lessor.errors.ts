@@ -41,3 +41,43 @@ export class LeaseStoreTimeoutError extends LessorError {
     );
   }
 }
+
+/** No lessor was registered under the id. */
+export class UnknownLessorError extends LessorError {
+  readonly code = 'TURNPIKE_LESSOR_UNKNOWN';
+
+  constructor(id: string, known: readonly string[]) {
+    super(
+      `The lessor "${id}" is not one of: ${known.join(', ') || '(none)'}. Register it: ` +
+        `LessorModule.forRoot({ lessor: "${id}", lessors: { "${id}": factory } }).`,
+    );
+  }
+}
+
+/** Two lessors under one id. */
+export class DuplicateLessorError extends LessorError {
+  readonly code = 'TURNPIKE_LESSOR_DUPLICATE';
+
+  constructor(id: string) {
+    super(`A lessor "${id}" is registered already: choose another id.`);
+  }
+}
+
+/** The typeorm lessor in an app without a DataSource. */
+export class LessorDataSourceError extends LessorError {
+  readonly code = 'TURNPIKE_LESSOR_DATA_SOURCE';
+
+  constructor(name: string | undefined) {
+    const which = name === undefined ? 'the default DataSource' : `the DataSource "${name}"`;
+    super(`The typeorm lessor needs ${which}: import TypeOrmModule.forRoot() with it, or choose another lessor.`);
+  }
+}
+
+/** A balancer was asked of a lessor that is not on a LeaseStore. */
+export class BalancingUnsupportedError extends LessorError {
+  readonly code = 'TURNPIKE_LESSOR_BALANCING';
+
+  constructor(id: string) {
+    super(`The lessor "${id}" cannot balance: make it a StoreLessor on a LeaseStore, or choose another lessor.`);
+  }
+}

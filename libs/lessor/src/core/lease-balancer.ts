@@ -76,12 +76,14 @@ export class LeaseBalancer {
   private nap = new AbortController();
   private target = 0;
   private joined = false;
+  private fedAtMs: number;
 
   constructor(private readonly o: LeaseBalancerOptions) {
     this.termMs = o.termMs ?? 10_000;
     checkDuration('termMs', this.termMs, 30);
     this.parts = shardsOf(o.universe, o.shards);
     this.clock = o.clock ?? new SystemClock();
+    this.fedAtMs = this.clock.monotonic();
     this.store = new BoundedLeaseStore(o.store, this.clock, this.termMs);
     this.memberId = o.memberId === undefined ? randomUUID() : `${o.memberId}#${randomBytes(6).toString('hex')}`;
   }
@@ -94,6 +96,11 @@ export class LeaseBalancer {
   /** How many parts would be fair, as of the last round. 0 before the first one, and when there are more members than parts. */
   get share(): number {
     return this.target;
+  }
+
+  /** True when it has had nothing for more than two terms although it should have something. */
+  get starved(): boolean {
+    return this.hungry && this.clock.monotonic() - this.fedAtMs > 2 * this.termMs;
   }
 
   /** Whether this part is leased right now, by both clocks: also while it is drained. Ask before each piece of work. */
@@ -197,6 +204,7 @@ export class LeaseBalancer {
     );
     this.askBack(this.held.owned().slice(this.target));
     const freeInMs = await this.take(this.target - this.held.owned().length);
+    if (!this.hungry) this.fedAtMs = this.clock.monotonic();
     // A third of the term, or as soon as a dead member's membership or lease ends: the living renew long before that.
     const endsInMs = [...others.map(({ endsInMs }) => endsInMs), freeInMs].map((ms) => Math.max(0, ms) + AFTER_END_MS);
     return Math.min(this.termMs / 3, ...endsInMs);
@@ -262,6 +270,7 @@ export class LeaseBalancer {
   /** Runs beside the rounds. */
   private drain(parts: readonly HeldPart[]): void {
     if (parts.length === 0) return;
+    this.fedAtMs = this.clock.monotonic();
     const drain = this.drained(parts)
       .catch((error: unknown) => this.o.onError?.(error))
       .finally(() => {
@@ -279,6 +288,10 @@ export class LeaseBalancer {
     for (const part of parts) if (isOurs(part)) part.state = 'drained';
     // Those that were lost too: it tells the next holder that they were left in order.
     await this.store.release(this.o.section, parts);
+  }
+
+  private get hungry(): boolean {
+    return this.target > 0 && this.held.owned().length === 0;
   }
 
   private newTerm(): LeaseTerm {
