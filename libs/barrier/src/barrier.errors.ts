@@ -44,3 +44,26 @@ export class UnsupportedStateError extends BarrierError {
     );
   }
 }
+
+/** A key or job id that a store could not keep, or that a restart would read as something else. Nothing was changed. */
+export class UnstorableJobError extends BarrierError {
+  readonly code = 'TURNPIKE_BARRIER_UNSTORABLE_JOB';
+
+  constructor(rule: string, value: string | number | bigint) {
+    const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : `the ${typeof value} ${value}`;
+    super(`${rule} ${shown}. Say what your keys and ids are with the barrier's options keyType and jobIdType.`);
+  }
+}
+
+/** What a barrier held before could not be read, so it cannot start without breaking the order. */
+export class HoldsNotRestoredError extends BarrierError {
+  readonly code = 'TURNPIKE_BARRIER_HOLDS_NOT_RESTORED';
+
+  constructor(barrier: string, cause: unknown) {
+    super(
+      `The held keys of the barrier "${barrier}" could not be read: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        `Is the database up, and have the barrierMigrations run?`,
+      { cause },
+    );
+  }
+}
