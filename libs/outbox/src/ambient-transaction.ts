@@ -1,12 +1,20 @@
+import type { OnModuleInit } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import type { TransactionHost } from '@nestjs-cls/transactional';
+import type { Propagation, TransactionHost } from '@nestjs-cls/transactional';
 import type { DataSource, EntityManager } from 'typeorm';
 
 type Library = typeof import('@nestjs-cls/transactional');
 
+/** What we use of the app's TransactionHost, whose adapter is TypeORM's. */
+interface Host {
+  readonly tx: EntityManager;
+  isTransactionActive(): boolean;
+  withTransaction<R>(propagation: Propagation, work: () => Promise<R>): Promise<R>;
+}
+
 /** The transaction that `@Transactional()` of @nestjs-cls/transactional has open around the caller, where the app uses it. */
-export class AmbientTransaction {
-  private host: TransactionHost | undefined;
+export class AmbientTransaction implements OnModuleInit {
+  private host: Host | undefined;
 
   private constructor(
     private readonly dataSource: DataSource,
@@ -23,30 +31,27 @@ export class AmbientTransaction {
     return new AmbientTransaction(dataSource, moduleRef, library);
   }
 
-  get manager(): EntityManager | undefined {
-    const host = this.findHost();
-    return host?.isTransactionActive() ? (host.tx as EntityManager) : undefined;
-  }
-
-  /** Runs `work` in a transaction of its own; as the ambient one too where the app's host is for our DataSource. */
-  run<R>(work: (tx: EntityManager) => Promise<R>): Promise<R> {
-    const host = this.findHost();
-    if ((host?.tx as EntityManager | undefined)?.dataSource !== this.dataSource)
-      return this.dataSource.transaction(work);
-    return host!.withTransaction(this.library!.Propagation.RequiresNew, () => work(host!.tx as EntityManager));
-  }
-
   /**
-   * The host of this app, found in its container and not by the library's static registry, which knows only the last one
-   * made in the process. Looked up when it is needed: our module may be set up before it.
+   * Finds the host in the app's own container, now that all providers are made. The library also has a static registry,
+   * but that knows only the last app that was started in the process.
    */
-  private findHost(): TransactionHost | undefined {
-    if (!this.library || this.host) return this.host;
+  onModuleInit(): void {
+    if (!this.library) return;
     try {
-      this.host = this.moduleRef.get(this.library.TransactionHost, { strict: false });
+      this.host = this.moduleRef.get<TransactionHost, Host>(this.library.TransactionHost, { strict: false });
     } catch {
-      return undefined; // the app does not register ClsPluginTransactional
+      this.host = undefined; // the app does not register ClsPluginTransactional
     }
-    return this.host;
+  }
+
+  get manager(): EntityManager | undefined {
+    return this.host?.isTransactionActive() ? this.host.tx : undefined;
+  }
+
+  /** Runs `work` in a transaction of its own, which is the ambient one too where the app's host is for our DataSource. */
+  run<R>(work: (tx: EntityManager) => Promise<R>): Promise<R> {
+    const { host, library } = this;
+    if (!host || !library || host.tx.dataSource !== this.dataSource) return this.dataSource.transaction(work);
+    return host.withTransaction(library.Propagation.RequiresNew, () => work(host.tx));
   }
 }

@@ -68,6 +68,7 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
       await publish(app, 'k', n);
       await publisher.arrived(n + 1);
     }
+    expect(publisher.attempts).toHaveLength(21);
   });
 
   it('delivers what was there before it started', async () => {
@@ -134,6 +135,7 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
     failing = false;
     await publisher.arrived(3);
     await drained(app);
+    expect(publisher.messages.at(-1)?.payload).toBe(1);
   });
 
   it('drains more than a hundred messages behind a failed one, in order', async () => {
@@ -194,6 +196,7 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
     const second = await start({ publisher, relay: { claimDurationMs: 60_000 } });
     await publish(second, 'k', 2);
     await publisher.arrived(1, AbortSignal.timeout(3000));
+    expect(publisher.payloads()).toEqual([2]);
   });
 
   it.each<[string, Publisher]>([

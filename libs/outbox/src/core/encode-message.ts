@@ -67,10 +67,15 @@ function decodePayload(entry: NewEntry): unknown {
 
 function checkText(what: string, text: string, refuse: (problem: string) => never, least = 1): void {
   if (typeof text !== 'string') refuse(`${what} is not text.`);
-  const length = [...text].length;
+  const length = characters(text);
   if (length < least) refuse(`${what} is empty.`);
   if (length > MAX_TEXT_LENGTH) refuse(`${what} has ${length} characters, more than ${MAX_TEXT_LENGTH}.`);
   if (!storable(text)) refuse(`${what} holds NUL or half a surrogate pair, which the databases cannot keep.`);
+}
+
+/** What a varchar counts: code points, not UTF-16 units. */
+export function characters(text: string): number {
+  return Array.from(text).length;
 }
 
 function storable(text: string): boolean {

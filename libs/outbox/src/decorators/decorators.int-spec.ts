@@ -132,7 +132,7 @@ describe.each(testDatabases())('The decorators on %s', (_name, open) => {
     const { app } = await start([Things, Notes]);
     await app.get(Things).makeNone();
     await app.get(Things).makeMany('x', 'y');
-    await eventually(() => expect(app.get(Notes).received.toSorted()).toEqual(['X', 'Y']));
+    await eventually(() => expect(new Set(app.get(Notes).received)).toEqual(new Set(['X', 'Y'])));
   });
 
   it('refuse a call without a transaction around them, before the method runs', async () => {

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { MAX_TEXT_LENGTH } from '../core/encode-message.js';
+import { characters, MAX_TEXT_LENGTH } from '../core/encode-message.js';
 import type { OutgoingMessage } from '../core/message.js';
 import { OutboxSetupError } from '../outbox.errors.js';
 
@@ -31,7 +31,7 @@ const SUBSCRIPTIONS = Symbol('turnpike.subscriptions');
  */
 export function OnOutboxMessage(topic: string, { consumer }: { readonly consumer: string }) {
   if (!topic) throw new OutboxSetupError('@OnOutboxMessage(topic, { consumer }) needs a topic.');
-  if (!consumer || [...consumer].length > MAX_TEXT_LENGTH) {
+  if (!consumer || characters(consumer) > MAX_TEXT_LENGTH) {
     throw new OutboxSetupError(
       `@OnOutboxMessage(${JSON.stringify(topic)}) needs a consumer of 1 to ${MAX_TEXT_LENGTH} characters.`,
     );
