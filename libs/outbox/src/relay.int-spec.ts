@@ -168,7 +168,7 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
 
   it('shares the work between two relays: every message is delivered by one of them, in order', async () => {
     const publishers = [new RecordingPublisher(), new RecordingPublisher()] as const;
-    const relay = { claimDurationMs: 600, processIntervalMs: 20 };
+    const relay = { claimDurationMs: 3000, processIntervalMs: 20 };
     const [one] = [await start({ publisher: publishers[0], relay }), await start({ publisher: publishers[1], relay })];
     const shares = (): number[] => apps.map(({ relay }) => relay.stats().shards);
     const until = Date.now() + 10_000;
@@ -189,8 +189,10 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
   });
 
   it('hands over at once when it stops: the next one delivers what comes', async () => {
-    const first = await start({ publisher: new RecordingPublisher(), relay: { claimDurationMs: 60_000 } });
+    const former = new RecordingPublisher();
+    const first = await start({ publisher: former, relay: { claimDurationMs: 60_000 } });
     await publish(first, 'k', 1);
+    await former.arrived(1);
     await first.app.close();
     const publisher = new RecordingPublisher();
     const second = await start({ publisher, relay: { claimDurationMs: 60_000 } });
