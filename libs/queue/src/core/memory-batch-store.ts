@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock } from 'nestjs-turnpike/timing';
+import { CodecMismatchError } from '../queue.errors.js';
+import { type BatchStore, type Claim, type NewBatch, type StoredBatch, type StoreStats } from './batch-store.js';
+
+interface Row extends StoredBatch {
+  readonly storedAtMs: number;
+  availableAtMs: number;
+  token: string | undefined;
+}
+
+/** Batches in memory: gone when the process ends. */
+export class MemoryBatchStore implements BatchStore {
+  readonly shared = false;
+  /** By id, and so oldest first. */
+  private readonly rows = new Map<number, Row>();
+  private lastId = 0;
+
+  constructor(
+    private readonly queue: string,
+    private readonly clock: Clock,
+  ) {}
+
+  async open(codec: string): Promise<void> {
+    for (const row of this.rows.values()) {
+      if (row.codec !== codec) throw new CodecMismatchError(this.queue, row.codec, codec);
+    }
+  }
+
+  async append(batches: readonly NewBatch[]): Promise<void> {
+    const nowMs = this.clock.monotonic();
+    for (const batch of batches) {
+      const id = ++this.lastId;
+      this.rows.set(id, { ...batch, id, storedAtMs: nowMs, availableAtMs: nowMs, token: undefined });
+    }
+  }
+
+  async claim(limit: number, claimMs: number): Promise<Claim | undefined> {
+    const nowMs = this.clock.monotonic();
+    const batches: Row[] = [];
+    for (const row of this.rows.values()) {
+      if (batches.length === limit) break;
+      if (row.availableAtMs <= nowMs) batches.push(row);
+    }
+    if (batches.length === 0) return undefined;
+    const token = randomUUID();
+    for (const row of batches) Object.assign(row, { token, availableAtMs: nowMs + claimMs });
+    return { token, batches };
+  }
+
+  async nextDueInMs(): Promise<number | undefined> {
+    let nextMs: number | undefined;
+    for (const { availableAtMs } of this.rows.values()) nextMs = Math.min(nextMs ?? Infinity, availableAtMs);
+    return nextMs === undefined ? undefined : Math.max(0, nextMs - this.clock.monotonic());
+  }
+
+  async renew(claim: Claim, claimMs: number): Promise<boolean> {
+    const held = this.held(claim);
+    for (const row of held) row.availableAtMs = this.clock.monotonic() + claimMs;
+    return held.length === claim.batches.length;
+  }
+
+  async complete(claim: Claim): Promise<boolean> {
+    const held = this.held(claim);
+    for (const row of held) this.rows.delete(row.id);
+    return held.length === claim.batches.length;
+  }
+
+  async release(claim: Claim, cooldownMs: number): Promise<boolean> {
+    const held = this.held(claim);
+    const availableAtMs = this.clock.monotonic() + cooldownMs;
+    for (const row of held) Object.assign(row, { token: undefined, availableAtMs });
+    return held.length === claim.batches.length;
+  }
+
+  async stats(): Promise<StoreStats> {
+    let items = 0;
+    for (const row of this.rows.values()) items += row.items;
+    const [oldest] = this.rows.values();
+    return {
+      batches: this.rows.size,
+      items,
+      oldestAgeMs: oldest && this.clock.monotonic() - oldest.storedAtMs,
+    };
+  }
+
+  async close(): Promise<void> {}
+
+  private held(claim: Claim): Row[] {
+    return claim.batches
+      .map((batch) => this.rows.get(batch.id))
+      .filter((row) => row !== undefined && row.token === claim.token) as Row[];
+  }
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import type BetterSqlite3 from 'better-sqlite3';
+import { type Clock } from 'nestjs-turnpike/timing';
+import { type BatchStore, type Claim, type NewBatch, type StoreStats } from '../core/batch-store.js';
+import { CodecMismatchError } from '../queue.errors.js';
+import { type FileOptions } from '../queue.options.js';
+import { fileError, isBusy, QueueFileError } from './queue-file.errors.js';
+import { prepareSchema } from './schema.js';
+import { prepareStatements } from './statements.js';
+
+export interface SqliteFileStoreOptions {
+  readonly queue: string;
+  readonly file: FileOptions;
+  /** All processes that share a file run on its machine, so its clock decides. */
+  readonly clock: Clock;
+}
+
+const BUSY_RETRY_MS = 5;
+const BUSY_TIMEOUT_MS = 5000;
+
+/**
+ * Batches in a SQLite file (WAL), which several processes of one machine may share.
+ *
+ * It uses better-sqlite3 directly, as every call is one short transaction and TypeORM would add to its cost only. When
+ * another process holds the file, a call is tried again later: better-sqlite3 itself would wait with the whole process
+ * stopped.
+ */
+export class SqliteFileStore implements BatchStore {
+  readonly shared = true;
+  private db: BetterSqlite3.Database | undefined;
+  private statements!: ReturnType<typeof prepareStatements>;
+
+  constructor(private readonly options: SqliteFileStoreOptions) {}
+
+  async open(codec: string): Promise<void> {
+    const { file } = this.options;
+    const Database = await loadDriver(file.path);
+    let db: BetterSqlite3.Database | undefined;
+    try {
+      db = new Database(file.path, { timeout: 0 });
+      await this.prepare(db, codec);
+      this.db = db;
+    } catch (error) {
+      db?.close();
+      throw error instanceof TypeError
+        ? new QueueFileError(file.path, 'notWritable', error)
+        : fileError(file.path, error);
+    }
+  }
+
+  append(batches: readonly NewBatch[]): Promise<void> {
+    return this.write((nowMs) => {
+      for (const { codec, items, data } of batches) this.statements.append.run(nowMs, nowMs, codec, items, data);
+    });
+  }
+
+  claim(limit: number, claimMs: number): Promise<Claim | undefined> {
+    return this.write((nowMs) => {
+      const token = randomUUID();
+      const batches = this.statements.claim.all(token, nowMs + claimMs, nowMs, limit);
+      // RETURNING promises no order.
+      return batches.length > 0 ? { token, batches: batches.toSorted((a, b) => a.id - b.id) } : undefined;
+    });
+  }
+
+  async nextDueInMs(): Promise<number | undefined> {
+    const atMs = this.statements.nextDueAt.get()?.atMs;
+    return typeof atMs === 'number' ? Math.max(0, atMs - this.options.clock.now()) : undefined;
+  }
+
+  renew(claim: Claim, claimMs: number): Promise<boolean> {
+    return this.write((nowMs) => this.each(claim, (id) => this.statements.renew.run(nowMs + claimMs, id, claim.token)));
+  }
+
+  complete(claim: Claim): Promise<boolean> {
+    return this.write(() => this.each(claim, (id) => this.statements.complete.run(id, claim.token)));
+  }
+
+  release(claim: Claim, cooldownMs: number): Promise<boolean> {
+    return this.write((nowMs) =>
+      this.each(claim, (id) => this.statements.release.run(nowMs + cooldownMs, id, claim.token)),
+    );
+  }
+
+  async stats(): Promise<StoreStats> {
+    const row = this.statements.stats.get(this.options.clock.now());
+    return { batches: row?.batches ?? 0, items: row?.items ?? 0, oldestAgeMs: row?.oldestAgeMs ?? undefined };
+  }
+
+  async close(): Promise<void> {
+    this.db?.close();
+  }
+
+  private async prepare(db: BetterSqlite3.Database, codec: string): Promise<void> {
+    const { queue, file } = this.options;
+    await unlessBusy(() => {
+      // First: WAL writes to the file, which must not happen to one that is not ours.
+      db.transaction(() => prepareSchema(db, queue)).immediate();
+      db.pragma('journal_mode = WAL');
+      db.pragma(`synchronous = ${file.durable ? 'FULL' : 'NORMAL'}`);
+    });
+    this.statements = prepareStatements(db);
+    const other = this.statements.otherCodec.get(codec);
+    if (other) throw new CodecMismatchError(queue, other.codec, codec);
+  }
+
+  private each(claim: Claim, statement: (id: number) => { changes: number }): boolean {
+    let changed = 0;
+    for (const { id } of claim.batches) changed += statement(id).changes;
+    return changed === claim.batches.length;
+  }
+
+  private async write<R>(work: (nowMs: number) => R): Promise<R> {
+    const { db, options } = this;
+    if (!db) throw new Error('The queue file is not open.');
+    try {
+      return await unlessBusy(() => db.transaction(() => work(Math.floor(options.clock.now()))).immediate());
+    } catch (error) {
+      throw fileError(options.file.path, error);
+    }
+  }
+}
+
+async function loadDriver(path: string): Promise<typeof BetterSqlite3> {
+  try {
+    return (await import('better-sqlite3')).default;
+  } catch (error) {
+    throw new QueueFileError(path, 'noDriver', error);
+  }
+}
+
+async function unlessBusy<R>(work: () => R): Promise<R> {
+  const endMs = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= endMs) throw error;
+      await new Promise((retry) => setTimeout(retry, BUSY_RETRY_MS));
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Setting up
+export { QueueModule } from './queue.module.js';
+export { queueMigrations, queueMigrationsFor } from './typeorm/migrations.js';
+export { QueueBatchEntity } from './typeorm/queue-batch.entity.js';
+export type {
+  QueueDefaults,
+  QueueMetricsOptions,
+  QueueModuleOptions,
+  RegisterQueueAsyncOptions,
+  RegisterQueueOptions,
+} from './queue.module-options.js';
+
+// Pushing and processing in a Nest app
+export { InjectQueue, ProcessBatch, queueToken } from './queue.decorators.js';
+
+// Pushing and processing without Nest
+export { Queue, type Process, type ProcessContext, type QueueStats } from './queue.js';
+export type { FileOptions, ProcessFailure, QueueBehaviour, QueueOptions, QueueStorage } from './queue.options.js';
+export type { PushOptions } from './core/intake/intake.js';
+
+// Choosing how items are buffered and encoded
+export { appending } from './core/buffer/appending.js';
+export { merging } from './core/buffer/merging.js';
+export { json } from './core/codec/json.js';
+export type { Buffer } from './core/buffer/buffer.js';
+export type { Codec } from './core/codec/codec.js';
+
+// Operating
+export { QueueHealthIndicator } from './queue.health.js';
+export type { FlushCause } from './core/intake/flush-limits.js';
+export type { QueueObserver } from './core/observer.js';
+
+// Handling errors
+export {
+  ClaimLostError,
+  CodecMismatchError,
+  ItemEncodingError,
+  QueueClosedError,
+  QueueError,
+  QueueStoreError,
+} from './queue.errors.js';
+export { QueueFileError, type QueueFileProblem } from './file/queue-file.errors.js';
+
+// Implementing a store
+export type { BatchStore, Claim, NewBatch, StoredBatch, StoreStats } from './core/batch-store.js';

@@ -1,0 +1,65 @@
+import { dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { DEFAULT_TABLE_PREFIX, queueTables } from './queue-tables.js';
+
+type Migration = new () => MigrationInterface;
+
+/** What a queue on a DataSource needs, for its `migrations`. It runs on every database. */
+export const queueMigrations: readonly Migration[] = queueMigrationsFor(DEFAULT_TABLE_PREFIX);
+
+/** The same for tables with another prefix than `turnpike_`; give the same one to the queue. */
+export function queueMigrationsFor(prefix: string): readonly Migration[] {
+  return [createQueueTables(prefix)];
+}
+
+/** Ids are never given twice, also after the newest rows were deleted: AUTOINCREMENT, not SQLite's plain rowid. */
+const ID: Readonly<Record<DatabaseKind, string>> = {
+  postgres: 'bigint generated always as identity primary key',
+  mysql: 'bigint not null auto_increment primary key',
+  sqlite: 'integer primary key autoincrement',
+};
+
+const BYTES: Readonly<Record<DatabaseKind, string>> = { postgres: 'bytea', mysql: 'longblob', sqlite: 'blob' };
+
+function createQueueTables(prefix: string): Migration {
+  const { batch } = queueTables(prefix);
+  return class CreateQueueTables implements MigrationInterface {
+    readonly name = `CreateQueueTables_${prefix}1763683200000`;
+
+    async up(runner: QueryRunner): Promise<void> {
+      const { kind } = dialectOf(runner.dataSource);
+      // `data` comes last: SQLite reads a long row only up to the column it needs.
+      await runner.query(
+        `create table ${batch} (
+          id ${ID[kind]},
+          queue varchar(100) not null,
+          stored_at bigint not null,
+          available_at bigint not null,
+          token varchar(36),
+          codec varchar(100) not null,
+          items int not null,
+          data ${BYTES[kind]} not null
+        ) ${await tableOptions(runner)}`,
+      );
+      await runner.query(`create index ${batch}_queue_id on ${batch} (queue, id)`);
+    }
+
+    async down(runner: QueryRunner): Promise<void> {
+      await runner.query(`drop table ${batch}`);
+    }
+  };
+}
+
+/**
+ * MySQL and MariaDB would compare names without regard to case and accents. On Postgres every claim and completion
+ * leaves a dead row version in front of the oldest batch, so vacuum must come by the count of them, not by the table's size.
+ */
+async function tableOptions(runner: QueryRunner): Promise<string> {
+  const { kind } = dialectOf(runner.dataSource);
+  if (kind === 'postgres') return 'with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)';
+  if (kind === 'sqlite') return '';
+  // utf8mb4_bin ignores blanks at the end, and the collation that does not has another name on MariaDB.
+  const [{ version }] = (await runner.query('select version() as version')) as [{ version: string }];
+  const collation = version.includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
+  return `engine = InnoDB default character set utf8mb4 collate ${collation}`;
+}
