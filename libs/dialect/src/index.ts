@@ -4,6 +4,9 @@ export type { Parameters } from './parameters.js';
 export { byteWiseText } from './byte-wise-text.js';
 export { execute, runnerOf, type Executed, type Executor } from './execute.js';
 
+// Being woken by Postgres
+export { PostgresListener } from './postgres-listener.js';
+
 // Preparing a DataSource at start
 export { serializeSqlite } from './serialize-sqlite.js';
 export { checkServer } from './check-server.js';
