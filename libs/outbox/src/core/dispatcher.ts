@@ -1,7 +1,7 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 import { PublishError } from '../outbox.errors.js';
 import { decodeEntry } from './encode-message.js';
-import type { ParkedEntry } from './message.js';
+import type { OutgoingMessage, ParkedEntry } from './message.js';
 import type { Publisher } from './publisher.js';
 
 /** What became of an entry: it arrived, it failed, or it was not sent because this process may no longer send it. */
@@ -20,6 +20,7 @@ export interface DispatcherOptions {
 
 interface Waiting {
   readonly entry: ParkedEntry;
+  readonly message: OutgoingMessage;
   readonly resolve: (outcome: Outcome) => void;
 }
 
@@ -48,7 +49,11 @@ export class Dispatcher {
   /** `stop` aborts the call's signal early. The answer never rejects. */
   send(entry: ParkedEntry, stop: AbortSignal): Promise<Outcome> {
     return new Promise((resolve) => {
-      this.ready.push({ entry, resolve });
+      try {
+        this.ready.push({ entry, message: decodeEntry(entry, entry.attempts + 1), resolve });
+      } catch (error) {
+        return resolve({ kind: 'failed', error: asError(error) }); // its bytes are damaged: not its neighbours' failure
+      }
       this.schedule(stop);
     });
   }
@@ -96,7 +101,7 @@ export class Dispatcher {
     const done = new AbortController();
     const failed = (error: unknown): (Error | undefined)[] => batch.map(() => asError(error));
     try {
-      const messages = batch.map(({ entry }) => decodeEntry(entry, entry.attempts + 1));
+      const messages = batch.map(({ message }) => message);
       const namespace = batch[0]?.entry.namespace ?? '';
       const call = publisher.publish(messages, { namespace, signal });
       await Promise.race([call, givenUp(clock, signal, done.signal)]);
