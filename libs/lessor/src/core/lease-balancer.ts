@@ -40,7 +40,7 @@ export interface LeaseBalancerOptions {
 interface Running {
   readonly end: AbortController;
   readonly loops: Promise<unknown>;
-  readonly unwatch: (() => void) | undefined;
+  readonly unwatch: ReturnType<NonNullable<LeaseStore['watch']>> | undefined;
 }
 
 /** How soon after a lease's reported end it is looked for: the report was rounded. */
@@ -175,7 +175,7 @@ export class LeaseBalancer {
     this.joined = false;
     await Promise.all(this.drains);
     const { running } = this;
-    running?.unwatch?.();
+    await running?.unwatch?.();
     running?.end.abort();
     this.wake();
     await running?.loops;

@@ -82,5 +82,5 @@ export interface LeaseStore {
    * Calls `listener` when parts of the section came free or its members changed, where the store can tell (`NOTIFY`).
    * It may call late, twice, or not at all: it only spares waiting for the next round. Returns how to end it.
    */
-  watch?(section: string, listener: () => void): () => void;
+  readonly watch?: ((section: string, listener: () => void) => () => void | Promise<void>) | undefined;
 }

@@ -5,7 +5,7 @@ import type { Partition } from '../core/partition.js';
 import { fromSortableEnds, sortableEnds } from './sortable-key.js';
 import type { LeaseTables } from './tables.js';
 
-const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;
+export const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;
 
 interface LeaseRow {
   readonly low: string;
@@ -58,15 +58,12 @@ export class LeaseStatements {
 
   /** What lies between the lowest and the highest end of `desired`, expired or not. */
   async overlapping(tx: Executor, section: string, desired: readonly Partition[]): Promise<StoredLease[]> {
-    if (desired.length === 0) return [];
-    const ends = desired.map(sortableEnds);
-    const lowest = ends.map(([low]) => low).reduce((a, b) => (b < a ? b : a));
-    const highest = ends.map(([, high]) => high).reduce((a, b) => (b > a ? b : a));
+    const [low, high] = spanOf(desired);
     const p = this.dialect.parameters();
     const { rows } = await execute<LeaseRow & { left_ms: string | number }>(
       tx,
       `select low, high, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.lease}
-       where section = ${p.add(section)} and low < ${p.add(highest)} and high > ${p.add(lowest)}`,
+       where section = ${p.add(section)} and low < ${p.add(high)} and high > ${p.add(low)}`,
       p.values,
     );
     return rows.map(({ low, high, left_ms }) => ({ partition: fromSortableEnds(low, high), leftMs: Number(left_ms) }));
@@ -122,7 +119,9 @@ export class LeaseStatements {
     );
   }
 
-  async heartbeat(tx: Executor, section: string, member: string, termMs: number): Promise<void> {
+  /** @returns true when the member came or went */
+  async heartbeat(tx: Executor, section: string, member: string, termMs: number): Promise<boolean> {
+    if (await this.stays(tx, section, member, termMs)) return false;
     const old = this.dialect.parameters();
     await execute(
       tx,
@@ -130,7 +129,7 @@ export class LeaseStatements {
        where section = ${old.add(section)} and (lease_until <= ${this.dialect.nowMs} or member = ${old.add(member)})`,
       old.values,
     );
-    if (termMs === 0) return;
+    if (termMs === 0) return true;
     const p = this.dialect.parameters();
     await execute(
       tx,
@@ -138,6 +137,7 @@ export class LeaseStatements {
        values (${p.add(section)}, ${p.add(member)}, ${this.dialect.nowMs} + ${p.add(termMs)})`,
       p.values,
     );
+    return true;
   }
 
   async members(db: Executor, section: string): Promise<Member[]> {
@@ -151,6 +151,18 @@ export class LeaseStatements {
     return rows
       .map(({ member, left_ms }) => ({ id: member, endsInMs: Number(left_ms) }))
       .filter(({ endsInMs }) => endsInMs > 0);
+  }
+
+  private async stays(tx: Executor, section: string, member: string, termMs: number): Promise<boolean> {
+    if (termMs === 0) return false;
+    const p = this.dialect.parameters();
+    const { affected } = await execute(
+      tx,
+      `update ${this.table.member} set lease_until = ${this.dialect.nowMs} + ${p.add(termMs)}
+       where section = ${p.add(section)} and member = ${p.add(member)} and lease_until > ${this.dialect.nowMs}`,
+      p.values,
+    );
+    return affected > 0;
   }
 
   /** Those of `parts` that have not expired. */
@@ -168,7 +180,7 @@ export class LeaseStatements {
 }
 
 /** Each part under its own token: the low ends of one token's parts are listed together. */
-function anyOf(p: Parameters, parts: readonly LeasedPart[]): string {
+export function anyOf(p: Parameters, parts: readonly LeasedPart[]): string {
   const lows = new Map<bigint, string[]>();
   for (const { partition, token } of parts) {
     const [low] = sortableEnds(partition);
@@ -176,4 +188,13 @@ function anyOf(p: Parameters, parts: readonly LeasedPart[]): string {
   }
   const named = [...lows].map(([token, keys]) => `token = ${p.add(String(token))} and ${p.oneOf('low', keys, 'text')}`);
   return named.length > 0 ? named.join(' or ') : '1 = 0';
+}
+
+/** From the lowest to the highest end of all of them; of nothing, an empty span. */
+export function spanOf(parts: readonly Partition[]): [low: string, high: string] {
+  const ends = parts.map(sortableEnds);
+  return [
+    ends.map(([low]) => low).reduce((a, b) => (b < a ? b : a), 'g'),
+    ends.map(([, high]) => high).reduce((a, b) => (b > a ? b : a), ''),
+  ];
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { testDatabases, type TestDatabase } from '../../../../test/support/databases.js';
 import { Partition } from '../core/partition.js';
 import { StoreLessor } from '../core/lessor.js';
@@ -27,6 +27,27 @@ describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
 
   it.each(lessorContract)('with a lessor: %s', async (_rule, check) => {
     await expect(check(new StoreLessor(store), new StoreLessor(other))).resolves.toBeUndefined();
+  });
+
+  it('wakes the balancers of a section when parts come free or members come and go, where it can', async () => {
+    const heard: string[] = [];
+    const unwatch = store.watch?.('watched', () => heard.push('watched'));
+    const told = (times: number) => vi.waitFor(() => expect(heard).toHaveLength(unwatch ? times : 0));
+    try {
+      await told(1); // It has begun to listen.
+      await other.heartbeat('watched', 'm', 60_000);
+      await told(2);
+      await other.heartbeat('watched', 'm', 60_000); // It was there already.
+      await other.heartbeat('another', 'm', 60_000);
+      const request = { section: 'watched', holder: 'h', desired: [Partition.fromInts(0, 1)], termMs: 60_000 };
+      const { token } = await other.acquire(request);
+      await other.release('watched', [{ partition: Partition.fromInts(0, 1), token }]);
+      await told(3);
+      await other.heartbeat('watched', 'm', 0);
+      await told(4);
+    } finally {
+      await unwatch?.();
+    }
   });
 
   it('removes expired leases that nobody asked for in a day', async () => {

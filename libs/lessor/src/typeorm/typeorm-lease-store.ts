@@ -4,6 +4,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
 import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '../core/lease-store.js';
 import { LeaseStatements } from './lease-statements.js';
+import { PostgresShortcuts } from './postgres-shortcuts.js';
+import { PostgresWatch } from './postgres-watch.js';
 import { DEFAULT_TABLE_PREFIX, leaseTables } from './tables.js';
 
 export interface TypeOrmLeaseStoreOptions {
@@ -22,16 +24,50 @@ export interface TypeOrmLeaseStoreOptions {
 export class TypeOrmLeaseStore implements LeaseStore {
   private readonly dialect: Dialect;
   private readonly statements: LeaseStatements;
+  private readonly shortcuts: PostgresShortcuts | undefined;
+  /** On Postgres, by NOTIFY. */
+  readonly watch: LeaseStore['watch'];
 
   constructor(
     private readonly dataSource: DataSource,
     { tablePrefix = DEFAULT_TABLE_PREFIX }: TypeOrmLeaseStoreOptions = {},
   ) {
     this.dialect = dialectOf(serializeSqlite(dataSource));
-    this.statements = new LeaseStatements(this.dialect, leaseTables(this.dialect, tablePrefix));
+    const tables = leaseTables(this.dialect, tablePrefix);
+    this.statements = new LeaseStatements(this.dialect, tables);
+    if (this.dialect.kind === 'postgres') {
+      const channel = `${tablePrefix}lease`;
+      const watch = new PostgresWatch(dataSource, channel);
+      this.watch = (section, listener) => watch.add(section, listener);
+      this.shortcuts = new PostgresShortcuts(this.dialect, tables, channel);
+    }
   }
 
-  acquire({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
+  async acquire(request: LeaseRequest): Promise<LeaseGrant> {
+    return (await this.shortcuts?.acquire(this.dataSource, request)) ?? this.acquireInTurn(request);
+  }
+
+  renew(section: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {
+    return this.inTurn(section, (tx) => this.statements.renew(tx, section, parts, termMs));
+  }
+
+  release(section: string, parts: readonly LeasedPart[]): Promise<void> {
+    if (this.shortcuts) return this.shortcuts.release(this.dataSource, section, parts);
+    return this.inTurn(section, (tx) => this.statements.release(tx, section, parts));
+  }
+
+  heartbeat(section: string, member: string, termMs: number): Promise<void> {
+    return this.inTurn(section, async (tx) => {
+      const changed = await this.statements.heartbeat(tx, section, member, termMs);
+      if (changed) await this.shortcuts?.notify(tx, section);
+    });
+  }
+
+  members(section: string): Promise<Member[]> {
+    return this.statements.members(this.dataSource, section);
+  }
+
+  private acquireInTurn({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
     return this.inTurn(section, async (tx, lastToken) => {
       const token = lastToken + 1n;
       const free = freeParts(desired, await this.statements.overlapping(tx, section, desired), limit);
@@ -41,22 +77,6 @@ export class TypeOrmLeaseStore implements LeaseStore {
       await this.statements.insert(tx, { section, holder, token, termMs }, parts);
       return { token, ...free };
     });
-  }
-
-  renew(section: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {
-    return this.inTurn(section, (tx) => this.statements.renew(tx, section, parts, termMs));
-  }
-
-  release(section: string, parts: readonly LeasedPart[]): Promise<void> {
-    return this.inTurn(section, (tx) => this.statements.release(tx, section, parts));
-  }
-
-  heartbeat(section: string, member: string, termMs: number): Promise<void> {
-    return this.inTurn(section, (tx) => this.statements.heartbeat(tx, section, member, termMs));
-  }
-
-  members(section: string): Promise<Member[]> {
-    return this.statements.members(this.dataSource, section);
   }
 
   /** Runs `work` while no other call of the section does. */
