@@ -51,12 +51,12 @@ export class CheckpointFencedError extends CheckpointError {
   }
 }
 
-/** The stream was closed. */
+/** The stream was closed, or the app is closing. */
 export class CheckpointClosedError extends CheckpointError {
   readonly code = 'TURNPIKE_CHECKPOINT_CLOSED';
 
-  constructor(stream: string, partition: string) {
-    super(`${named(stream, partition)} is closed: open it again to track on.`);
+  constructor(stream: string, partition: string, advice = 'open it again to track on') {
+    super(`${named(stream, partition)} is closed: ${advice}.`);
   }
 }
 
@@ -70,6 +70,25 @@ export class CheckpointCommitError extends CheckpointError {
         `the end is repeated by the next owner. The store said: ${String(cause)}`,
       { cause },
     );
+  }
+}
+
+/** The module keeps checkpoints in a DataSource that the app does not have. */
+export class CheckpointDataSourceError extends CheckpointError {
+  readonly code = 'TURNPIKE_CHECKPOINT_DATA_SOURCE';
+
+  constructor(name: string | undefined) {
+    const which = name === undefined ? 'the default DataSource' : `the DataSource "${name}"`;
+    super(`CheckpointModule needs ${which}: import TypeOrmModule.forRoot() with it, or give the option \`store\`.`);
+  }
+}
+
+/** forFeature without forRoot. */
+export class CheckpointModuleMissingError extends CheckpointError {
+  readonly code = 'TURNPIKE_CHECKPOINT_MODULE_MISSING';
+
+  constructor(stream: string) {
+    super(`The checkpoint "${stream}" needs CheckpointModule.forRoot() among the imports of your root module.`);
   }
 }
 

@@ -6,7 +6,6 @@ import { MemoryCheckpointStore } from '../testing/index.js';
 import { type JsonValue } from './checkpoint-store.js';
 import { CheckpointStream } from './checkpoint-stream.js';
 import { type Resolve } from './checkpointer.js';
-import { resolveCommitOptions } from './stream-options.js';
 
 /** Fails some saves before they are written, and the answer of some after. */
 class UnreliableStore extends MemoryCheckpointStore {
@@ -92,15 +91,8 @@ describe('a checkpoint stream through crashes, take-overs and a store that fails
         const store = new UnreliableStore();
         const handled = new Set<number>();
         const retryPolicy = exponential(0, 10, 100);
-        const options = resolveCommitOptions({
-          capacity: 20,
-          commitEvery: 4,
-          commitIntervalMs: 50,
-          clock,
-          retryPolicy,
-        });
-        const open = async (): Promise<Owner> =>
-          new Owner(new CheckpointStream('s', 'p', store, await store.open('s', 'p'), options), handled);
+        const options = { partition: 'p', capacity: 20, commitEvery: 4, commitIntervalMs: 50, clock, retryPolicy };
+        const open = async (): Promise<Owner> => new Owner(await CheckpointStream.open(store, 's', options), handled);
 
         let owner = await open();
         /** It lost its checkpoint to a newer owner and does not know yet. */

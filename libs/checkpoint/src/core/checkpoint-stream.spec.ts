@@ -12,7 +12,7 @@ import {
 import { MemoryCheckpointStore } from '../testing/index.js';
 import { type JsonValue } from './checkpoint-store.js';
 import { CheckpointStream, type StreamObserver } from './checkpoint-stream.js';
-import { resolveCommitOptions, type StreamOptions } from './stream-options.js';
+import { type StreamOptions } from './stream-options.js';
 
 /** A store in memory that can be down, and that can keep its saves waiting. */
 class TestStore extends MemoryCheckpointStore {
@@ -62,13 +62,11 @@ beforeEach(() => {
   told = [];
 });
 
-async function open<Position extends JsonValue = number>(
+function open<Position extends JsonValue = number>(
   options: StreamOptions<Position> = {},
 ): Promise<CheckpointStream<Position>> {
   const retryPolicy = exponential(0, 100, 1000).withJitter(0);
-  const resolved = { ...resolveCommitOptions({ ...options, clock, retryPolicy }), compare: options.compare };
-  const { partition = '' } = options;
-  return new CheckpointStream('orders', partition, store, await store.open('orders', partition), resolved, observer);
+  return CheckpointStream.open<Position>(store, 'orders', { ...options, clock, retryPolicy }, observer);
 }
 
 /** Tracks a position and resolves it at once. */

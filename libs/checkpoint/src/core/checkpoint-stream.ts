@@ -4,11 +4,17 @@ import {
   CheckpointFencedError,
   CheckpointPayloadError,
 } from '../checkpoint.errors.js';
-import { CappedCheckpointer, type TrackOptions } from './capped-checkpointer.js';
+import { CappedCheckpointer, type Compare, type TrackOptions } from './capped-checkpointer.js';
 import { type CheckpointStore, type JsonValue, type OpenedCheckpoint } from './checkpoint-store.js';
 import { Checkpointer, type Resolve } from './checkpointer.js';
 import { Committer } from './committer.js';
-import { type resolveCommitOptions, type StreamOptions } from './stream-options.js';
+import {
+  checkName,
+  type CommitOptions,
+  resolveCommitOptions,
+  type StreamEnvironment,
+  type StreamOptions,
+} from './stream-options.js';
 
 /** What became of a closed stream. */
 export interface ClosedCheckpoint<Position> {
@@ -53,20 +59,36 @@ export class CheckpointStream<Position extends JsonValue = number> implements As
   private readonly ended = new AbortController();
   private closing: Promise<ClosedCheckpoint<Position>> | undefined;
 
-  /** @param opened what the store's `open` answered: the right to commit */
-  constructor(
+  private constructor(
     readonly stream: string,
     readonly partition: string,
     private readonly store: CheckpointStore,
     private readonly opened: OpenedCheckpoint,
-    private readonly options: ReturnType<typeof resolveCommitOptions> & Pick<StreamOptions<Position>, 'compare'>,
-    private readonly observer?: StreamObserver,
+    private readonly options: CommitOptions & { readonly compare: Compare<Position> | undefined },
+    private readonly observer: StreamObserver | undefined,
   ) {
     const { capacity, compare } = options;
     const after = opened.position as Position | undefined;
     this.positions = new CappedCheckpointer<Position>({ capacity, compare, after });
     this.committer = new Committer((position) => this.save(position), options);
     this.committer.committed = after;
+  }
+
+  /**
+   * Takes the checkpoint over from whoever has it open. In a Nest app, `Checkpoints.open` does this with the app's store.
+   * Throws a RangeError that names the option, or the store's error.
+   */
+  static async open<Position extends JsonValue = number>(
+    store: CheckpointStore,
+    stream: string,
+    options: StreamOptions<Position> & StreamEnvironment = {},
+    observer?: StreamObserver,
+  ): Promise<CheckpointStream<Position>> {
+    const { partition = '', compare } = options;
+    checkName('stream', stream, 1);
+    checkName('partition', partition, 0);
+    const resolved = { ...resolveCommitOptions(options), compare };
+    return new CheckpointStream(stream, partition, store, await store.open(stream, partition), resolved, observer);
   }
 
   /** The fencing token of this owner. */

@@ -34,10 +34,10 @@ export interface StreamEnvironment {
   readonly retryPolicy?: RetryPolicy;
 }
 
+export type CommitOptions = CommitterOptions & Required<CommitPolicy>;
+
 /** Fills in the defaults and freezes them. Throws a RangeError that names the option. */
-export function resolveCommitOptions(
-  options: CommitPolicy & StreamEnvironment = {},
-): CommitterOptions & Required<CommitPolicy> {
+export function resolveCommitOptions(options: CommitPolicy & StreamEnvironment = {}): CommitOptions {
   const { capacity = 1000, commitEvery = 100, commitIntervalMs = 1000 } = options;
   const { clock = new SystemClock(), retryPolicy = exponential(0, 100, 30_000) } = options;
   checkInteger('capacity', capacity, 1);
