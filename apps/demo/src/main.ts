@@ -1,0 +1,27 @@
+import { Logger } from '@nestjs/common';
+import { collectDefaultMetrics } from 'prom-client';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './create-app.js';
+import { databaseUrl } from './database/database.js';
+
+const logger = new Logger('Demo');
+const app = await createApp(databaseUrl());
+// Of the process, and so not the app's to register: a process can have two apps.
+collectDefaultMetrics();
+// Exit code 0 after a clean stop. Nest's default is to end by the signal, once more.
+app.enableShutdownHooks([], { useProcessExit: true });
+
+try {
+  await app.listen(process.env['PORT'] ?? 3000);
+} catch (error) {
+  logger.error(`Cannot listen: ${String(error)}`);
+  await app.close(); // gives back its leases, which another process waits for
+  process.exit(1);
+}
+
+const { port } = app.getHttpServer().address() as AddressInfo;
+const order = { customerId: 'c1', lines: [{ sku: 'mug', quantity: 2, unitPrice: 500 }] };
+logger.log(`Listening on http://localhost:${port}, described at http://localhost:${port}/docs. Try:
+  curl localhost:${port}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'
+  curl localhost:${port}/deliveries?customerId=c1
+  curl localhost:${port}/revenue`);

@@ -1,0 +1,30 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { CheckpointHealthIndicator } from 'nestjs-turnpike/checkpoint';
+import { LessorHealthIndicator } from 'nestjs-turnpike/lessor';
+import { OutboxHealthIndicator } from 'nestjs-turnpike/outbox';
+import { QueueHealthIndicator } from 'nestjs-turnpike/queue';
+
+@ApiTags('operations')
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly outbox: OutboxHealthIndicator,
+    private readonly queue: QueueHealthIndicator,
+    private readonly checkpoint: CheckpointHealthIndicator,
+    private readonly lessor: LessorHealthIndicator,
+  ) {}
+
+  @Get()
+  @HealthCheck()
+  check(): Promise<HealthCheckResult> {
+    return this.health.check([
+      () => this.outbox.check(),
+      () => this.queue.check(),
+      () => this.checkpoint.check(),
+      () => this.lessor.check(),
+    ]);
+  }
+}

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { Checkpoints } from 'nestjs-turnpike/checkpoint';
+import { InjectLessor, Partition, type Lessor } from 'nestjs-turnpike/lessor';
+import { InjectQueue, type Queue } from 'nestjs-turnpike/queue';
+import { DataSource, In } from 'typeorm';
+import { DeliveriesService } from '../deliveries/deliveries.service.js';
+import type { Delivery } from '../deliveries/delivery.entity.js';
+import { OrderLine } from '../orders/order-line.entity.js';
+import type { SkuSales } from './sku-sales.js';
+
+/** There is one sequence of deliveries to follow, and so one part to lease. */
+const ALL = Partition.fromInts(0n, 1n);
+const LEASE_MS = 3000;
+const PAGE = 100;
+const POLL_MS = 200;
+
+/**
+ * Follows the deliveries and pushes what was sold to the queue `revenue`.
+ *
+ * - One process at a time does so, by a lease; a process that dies is replaced within `LEASE_MS`.
+ * - It goes on after the checkpoint's position, which moves past a delivery only when all of its sales are stored in the
+ *   queue. That suffices, because the queue is kept in the database: what is in it will be counted, by whichever process,
+ *   so nothing has to wait for the counting. After a crash the deliveries above the position are pushed again, and
+ *   `RevenueService` does not count them twice.
+ */
+@Injectable()
+export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly stopping = new AbortController();
+  private readonly logger = new Logger(RevenueFollower.name);
+  private following: Promise<void> | undefined;
+
+  constructor(
+    @InjectLessor() private readonly lessor: Lessor,
+    private readonly checkpoints: Checkpoints,
+    @InjectQueue('revenue') private readonly queue: Queue<SkuSales>,
+    private readonly deliveries: DeliveriesService,
+    @InjectDataSource() private readonly db: DataSource,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.following = this.followUntil(this.stopping.signal);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    await this.following;
+  }
+
+  private async followUntil(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      try {
+        await this.followWhileLeased(stop);
+      } catch (error) {
+        if (!stop.aborted) this.logger.warn(`Following is interrupted, and goes on soon: ${String(error)}`);
+      }
+      await pause(stop);
+    }
+  }
+
+  /** Ends with the lease, to take another one; at once when another process has it. */
+  private followWhileLeased(stop: AbortSignal): Promise<void> {
+    return this.lessor.withLease(
+      'revenue-follower',
+      ALL,
+      LEASE_MS,
+      async (parts, { signal }) => {
+        if (parts.length > 0) await this.follow(signal);
+      },
+      { signal: stop },
+    );
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    await using checkpoint = await this.checkpoints.open('revenue');
+    let position = checkpoint.committed ?? 0;
+    while (!signal.aborted) {
+      const page = await this.deliveries.after(position, PAGE);
+      const stored: (() => unknown)[] = [];
+      for (const delivery of page) stored.push(await checkpoint.track(delivery.position, { signal }));
+      for (const sales of await this.salesOf(page)) await this.queue.push(sales, { signal });
+      await this.queue.flush({ signal });
+      for (const resolve of stored) resolve();
+      position = page.at(-1)?.position ?? position;
+      if (page.length < PAGE) await pause(signal);
+    }
+  }
+
+  private async salesOf(page: readonly Delivery[]): Promise<SkuSales[]> {
+    const positions = new Map(page.map(({ orderId, position }) => [orderId, position]));
+    const lines = await this.db.manager.findBy(OrderLine, { orderId: In([...positions.keys()]) });
+    return lines.map(({ orderId, line, sku, quantity, unitPrice }) => ({
+      sku,
+      sales: [{ position: positions.get(orderId)!, line, amount: quantity * unitPrice }],
+    }));
+  }
+}
+
+/** Ends early with the signal. */
+async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+}
