@@ -66,7 +66,7 @@ describe('Dispatcher', () => {
     await clock.advance(0);
     expect(calls[2]?.ids).toEqual(['e']);
     for (const { end } of calls) end();
-    expect(await sent).toEqual(Array(5).fill({ kind: 'sent' }));
+    expect(await sent).toEqual(['a', 'b', 'c', 'd', 'e'].map(() => ({ kind: 'sent' })));
     expect(dispatcher.inFlight).toBe(0);
   });
 
@@ -99,7 +99,10 @@ describe('Dispatcher', () => {
     await clock.advance(0);
     calls[0]?.end(thrown);
     const error = expect.objectContaining({ message: expect.stringMatching(message) });
-    expect(await sent).toEqual(Array(2).fill({ kind: 'failed', error }));
+    expect(await sent).toEqual([
+      { kind: 'failed', error },
+      { kind: 'failed', error },
+    ]);
   });
 
   it('fails an entry whose bytes are damaged, and not its neighbours', async () => {
