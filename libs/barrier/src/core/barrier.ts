@@ -3,7 +3,7 @@ import { resolveBarrierOptions, type BarrierOptions, type ResolvedBarrierOptions
 import { afterFailure, afterPersisted } from './gate.js';
 import { checkJobState, type JobState, type PersistedState } from './job-state.js';
 import type { KeyEntry } from './key-entry.js';
-import { afterTime, failedJobOf, onGate, type KeyState } from './key-state.js';
+import { afterTime, failedJobOf, isStrict, onGate, type KeyState } from './key-state.js';
 import { KeyTable } from './key-table.js';
 
 export interface EnterResult<JobId> {
@@ -155,6 +155,14 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     return `Barrier{${this.metadata()}[${keys.join(', ')}]}`;
   }
 
+  /** Holds a key as it was before a restart. A key that has no order any more is held by nothing. */
+  protected restoreHold(key: Key, failedJobId: JobId): boolean {
+    if (this.options.orderingDisabled?.(key)) return false;
+    const entry = this.keys.getOrMake(key);
+    this.become(key, entry, { ordering: 'enabled', gate: { kind: 'held', failedJobId, restored: true } });
+    return true;
+  }
+
   private failed(key: Key, jobId: JobId): void {
     if (this.disabled(key)) return this.leave(key, jobId);
     const entry = this.keys.getOrMake(key);
@@ -207,7 +215,7 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
     jobId: JobId,
     failedJobId: JobId,
   ): void {
-    if (state.ordering !== 'enabled' || jobId >= failedJobId) return;
+    if (jobId >= failedJobId || !isStrict(state)) return;
     this.options.onIllegal?.(at, key, jobId, failedJobId);
     if (this.options.onIllegalSequence === 'report') return;
     const context = [this.metadata(), this.options.debugInfo?.(key)].filter(Boolean).join('; ');

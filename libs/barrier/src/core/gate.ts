@@ -4,8 +4,11 @@ import type { PersistedState } from './job-state.js';
 /** Who may enter an ordered key. */
 export type Gate<JobId> =
   | { readonly kind: 'open' }
-  /** Only the failed job may. */
-  | { readonly kind: 'held'; readonly failedJobId: JobId }
+  /**
+   * Only the failed job may. `restored`: since before a restart, which also brings earlier jobs back when their ends were not
+   * persisted, so an illegal sequence is nobody's mistake.
+   */
+  | { readonly kind: 'held'; readonly failedJobId: JobId; readonly restored: boolean }
   /** The failed job was aborted: a few at a time may. `admitted` came in since then and are still inside. */
   | { readonly kind: 'limited'; readonly admitted: Set<JobId> };
 
@@ -13,7 +16,7 @@ export const OPEN = { kind: 'open' } as const;
 
 /** The first failed job is kept: those that were under way when it failed do not take its place. */
 export function afterFailure<JobId>(gate: Gate<JobId>, jobId: JobId): Gate<JobId> {
-  return gate.kind === 'held' ? gate : { kind: 'held', failedJobId: jobId };
+  return gate.kind === 'held' ? gate : { kind: 'held', failedJobId: jobId, restored: false };
 }
 
 /**

@@ -37,6 +37,11 @@ export function afterTime<JobId>(
   return elapsedMs < durations.halfEnabledForMs() ? state : { ordering: 'enabled', gate: state.gate };
 }
 
+/** Whether a job that is earlier than the failed one has come out of order, by somebody's mistake. */
+export function isStrict<JobId>(state: KeyState<JobId>): boolean {
+  return state.ordering === 'enabled' && !(state.gate.kind === 'held' && state.gate.restored);
+}
+
 /** The failed job that the key is held by. */
 export function failedJobOf<JobId>(state: KeyState<JobId>): JobId | undefined {
   return state.ordering !== 'disabled' && state.gate.kind === 'held' ? state.gate.failedJobId : undefined;

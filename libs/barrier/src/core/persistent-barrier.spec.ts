@@ -53,6 +53,22 @@ describe('after a restart', () => {
     expect((await PersistentBarrier.open<number>({ name: 'n', store, keyType: 'number' })).peek(-1.5)).toBe(7);
   });
 
+  it('lets an earlier job that comes back wait, and calls it no mistake', async () => {
+    const { open } = restarts();
+    const before = await open();
+    before.stateChanged('a', 2, 'failed');
+    await before.saved();
+    const illegal: unknown[] = [];
+    const after = await open({ onIllegalSequence: 'throw', onIllegal: (...seen) => illegal.push(seen) });
+    expect(after.enter('a', 1)).toEqual({ accepted: false, previousFailedJobId: 2 });
+    expect(after.wait('a', 1)).toEqual({ wait: true, previousFailedJobId: 2 });
+    expect(illegal).toEqual([]);
+    after.stateChanged('a', 2, 'succeeded');
+    after.sync();
+    after.stateChanged('a', 4, 'failed');
+    expect(() => after.enter('a', 3)).toThrow(/^Job 3 of key "a" came \(enter\) after the later job 4 had failed/);
+  });
+
   it('gives up a hold of a key that has no order any more', async () => {
     const { open, store } = restarts();
     const before = await open();

@@ -31,6 +31,9 @@ export interface PersistentBarrierOptions<Key, JobId> extends BarrierOptions<Key
  * **Holds of jobs that are gone.** A process that dies after a job's success was persisted, and before its key's release was
  * stored, leaves a hold that no job will ever end. Call `reconcile` after a start, before jobs are read.
  *
+ * **Jobs that come back.** When a process dies before the ends of jobs were persisted, their key may be held by a later job. They
+ * wait until it has ended, and are no illegal sequence.
+ *
  * It does not keep concurrency limits, ordering modes or jobs inside through a restart.
  */
 export class PersistentBarrier<
@@ -147,9 +150,7 @@ export class PersistentBarrier<
       const key = this.form.keyFrom(row.key);
       const failedJobId = this.form.jobIdFrom(row.failedJobId);
       this.present.restore({ key, failedJobId, since: new Date(row.sinceMs), lastError: row.lastError });
-      super.stateChanged(key, failedJobId, 'failed');
-      // A key that has no order any more is held by nothing.
-      if (this.peek(key) === undefined) this.present.changed(key, undefined);
+      if (!this.restoreHold(key, failedJobId)) this.present.changed(key, undefined);
     }
   }
 }
