@@ -56,14 +56,15 @@ export class LeaseStatements {
     );
   }
 
-  /** What lies between the lowest and the highest end of `desired`, expired or not. */
-  async overlapping(tx: Executor, section: string, desired: readonly Partition[]): Promise<StoredLease[]> {
+  /** What lies between the lowest and the highest end of `desired`, and anything that should be cleaned up. */
+  async leases(tx: Executor, section: string, desired: readonly Partition[]): Promise<StoredLease[]> {
     const [low, high] = spanOf(desired);
     const p = this.dialect.parameters();
     const { rows } = await execute<LeaseRow & { left_ms: string | number }>(
       tx,
       `select low, high, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.lease}
-       where section = ${p.add(section)} and low < ${p.add(high)} and high > ${p.add(low)}`,
+       where section = ${p.add(section)}
+         and (low < ${p.add(high)} and high > ${p.add(low)} or ${this.forgotten})`,
       p.values,
     );
     return rows.map(({ low, high, left_ms }) => ({ partition: fromSortableEnds(low, high), leftMs: Number(left_ms) }));
@@ -77,10 +78,9 @@ export class LeaseStatements {
       const [low, high] = sortableEnds(part);
       return `low < ${p.add(high)} and high > ${p.add(low)}`;
     });
-    const forgotten = `lease_until <= ${this.dialect.nowMs} - ${FORGET_EXPIRED_AFTER_MS}`;
     await execute(
       tx,
-      `delete from ${this.table.lease} where ${inSection} and (${[...overlaps, forgotten].join(' or ')})`,
+      `delete from ${this.table.lease} where ${inSection} and (${[...overlaps, this.forgotten].join(' or ')})`,
       p.values,
     );
   }
@@ -151,6 +151,11 @@ export class LeaseStatements {
     return rows
       .map(({ member, left_ms }) => ({ id: member, endsInMs: Number(left_ms) }))
       .filter(({ endsInMs }) => endsInMs > 0);
+  }
+
+  /** A condition: expired for so long that nobody needs to be told. */
+  private get forgotten(): string {
+    return `lease_until <= ${this.dialect.nowMs} - ${FORGET_EXPIRED_AFTER_MS}`;
   }
 
   private async stays(tx: Executor, section: string, member: string, termMs: number): Promise<boolean> {

@@ -39,7 +39,10 @@ export class PostgresShortcuts {
       db,
       `with turn as (
          update ${this.table.section} set token = token + 1
-         where section = ${p.add(section)} and token = ${p.add(String(seen.token))} returning section, token),
+         where section = (
+           select section from ${this.table.section}
+           where section = ${p.add(section)} and token = ${p.add(String(seen.token))} for update skip locked)
+         returning section, token),
        granted as (
          insert into ${this.table.lease} (section, low, high, holder, token, lease_until)
          select turn.section, part.low, part.high, ${p.add(holder)}::text, turn.token,

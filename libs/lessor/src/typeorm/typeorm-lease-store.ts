@@ -70,10 +70,11 @@ export class TypeOrmLeaseStore implements LeaseStore {
   private acquireInTurn({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
     return this.inTurn(section, async (tx, lastToken) => {
       const token = lastToken + 1n;
-      const free = freeParts(desired, await this.statements.overlapping(tx, section, desired), limit);
+      const stored = await this.statements.leases(tx, section, desired);
+      const free = freeParts(desired, stored, limit);
       const parts = free.parts.map(({ partition }) => partition);
       await this.statements.setToken(tx, section, token);
-      await this.statements.deleteExpired(tx, section, parts);
+      if (stored.some(({ leftMs }) => leftMs <= 0)) await this.statements.deleteExpired(tx, section, parts);
       await this.statements.insert(tx, { section, holder, token, termMs }, parts);
       return { token, ...free };
     });
