@@ -2,6 +2,7 @@
 export { QueueModule } from './queue.module.js';
 export { queueMigrations, queueMigrationsFor } from './typeorm/migrations.js';
 export { QueueBatchEntity } from './typeorm/queue-batch.entity.js';
+export { QueueDeadLetterEntity } from './typeorm/queue-dead-letter.entity.js';
 export type {
   QueueDefaults,
   QueueMetricsOptions,
@@ -21,16 +22,25 @@ export type { PushOptions } from './core/intake/intake.js';
 // Choosing how items are buffered and encoded
 export { appending } from './core/buffer/appending.js';
 export { merging } from './core/buffer/merging.js';
+export { compressed } from './core/codec/compressed.js';
 export { json } from './core/codec/json.js';
+export { v8 } from './core/codec/v8.js';
 export type { Buffer } from './core/buffer/buffer.js';
 export type { Codec } from './core/codec/codec.js';
 
 // Operating
 export { QueueHealthIndicator } from './queue.health.js';
+export { type DeadLetter, type DeadLetterPage, DeadLetters } from './dead-letters.js';
 export type { FlushCause } from './core/intake/flush-limits.js';
 export type { QueueObserver } from './core/observer.js';
 
 // Handling errors
+export {
+  DuplicateQueueError,
+  QueueDataSourceError,
+  QueueModuleMissingError,
+  QueueProcessorError,
+} from './queue.module-errors.js';
 export {
   ClaimLostError,
   CodecMismatchError,
@@ -42,4 +52,14 @@ export {
 export { QueueFileError, type QueueFileProblem } from './file/queue-file.errors.js';
 
 // Implementing a store
-export type { BatchStore, Claim, NewBatch, StoredBatch, StoreStats } from './core/batch-store.js';
+export type {
+  BatchStore,
+  Claim,
+  DeadLetterStore,
+  NewBatch,
+  NewDeadLetter,
+  Replacement,
+  StoredBatch,
+  StoredDeadLetter,
+  StoreStats,
+} from './core/batch-store.js';

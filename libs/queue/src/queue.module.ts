@@ -11,9 +11,6 @@ import {
 } from './queue.module-options.js';
 import { QueueRegistry } from './queue.registry.js';
 
-@Module({})
-class RegisteredQueueModule {}
-
 /**
  * `forRoot(defaults?)` or `forRootAsync`, once, in the root module; `registerQueue` where a queue is used. Stores are
  * opened while the app starts, the workers start in `onApplicationBootstrap`, and the queues close in `onModuleDestroy`.
@@ -46,7 +43,7 @@ export class QueueModule extends ConfigurableModuleClass {
       },
     };
     return {
-      module: RegisteredQueueModule,
+      module: QueueModule,
       imports,
       providers: [{ provide: optionsToken, inject, useFactory }, queue],
       exports: [queue.provide],

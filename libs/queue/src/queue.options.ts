@@ -36,6 +36,12 @@ export interface QueueBehaviour<Item> extends FlushLimits {
   readonly codec: Codec<Item>;
   /** When `process` fails. Default: `exponential(0, 1000, 3_600_000)`, which never gives up. */
   readonly retryPolicy: RetryPolicy;
+  /**
+   * When the attempts are used up. `return` (default): the batches go back and are claimed again after the policy's
+   * cooldown. `deadLetter`: halves of the items are tried, and halves of those that fail, until the items that fail
+   * alone are known; these become dead letters, and the rest counts as processed. Takes a policy that ends.
+   */
+  readonly onExhausted: 'return' | 'deadLetter';
   /** Items in memory that are not stored yet; `push` waits for room. Default: 10,000, or twice `flushSize` if that is more. */
   readonly capacity: number;
   /** How long a claim lasts without renewal: until others take over what a dead process held. 30,000 by default. */
@@ -78,6 +84,7 @@ export function resolveQueueOptions<Item>(options: QueueOptions<Item>): Resolved
     codec: json(),
     retryPolicy: exponential(0, 1000, 3_600_000),
     capacity: Math.max(10_000, 2 * flushSize),
+    onExhausted: 'return',
     claimMs: 30_000,
     pollIntervalMs: 1000,
     onProcessError: (error, { queue, attempt }) => warn(`The queue "${queue}" failed at attempt ${attempt}`, error),
@@ -101,6 +108,9 @@ function check<Item>(options: ResolvedQueueOptions<Item>): void {
   checkInteger('batches', options.batches, 1);
   checkInteger('capacity', capacity, 1);
   checkOption('flushSize', flushSize, flushSize <= capacity, `be at most capacity (${capacity})`);
+  const ends = options.retryPolicy.delayFor(Number.MAX_SAFE_INTEGER) === undefined;
+  const mayDie = options.onExhausted === 'return' || ends;
+  checkOption('onExhausted', options.onExhausted, mayDie, 'be "return" with a retry policy whose attempts never end');
   checkDuration('claimMs', options.claimMs, 10);
   checkDuration('pollIntervalMs', options.pollIntervalMs, 10);
   if (file) checkOption('file.path', file.path, file.path !== '' && !file.path.includes('?'), 'be a path without "?"');

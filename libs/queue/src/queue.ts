@@ -2,6 +2,7 @@ import { OpeningStore } from './core/opening-store.js';
 import { Intake, type PushOptions } from './core/intake/intake.js';
 import { Bell } from './core/work/bell.js';
 import { Worker } from './core/work/worker.js';
+import { DeadLetters } from './dead-letters.js';
 import { QueueClosedError } from './queue.errors.js';
 import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from './queue.options.js';
 import { storeOf } from './queue.storage.js';
@@ -56,6 +57,8 @@ type State = 'open' | 'closing' | 'closed';
  */
 export class Queue<Item> implements AsyncDisposable {
   readonly name: string;
+  /** What `onExhausted: 'deadLetter'` has put aside. */
+  readonly deadLetters: DeadLetters<Item>;
   private readonly options: ResolvedQueueOptions<Item>;
   private readonly store: OpeningStore;
   private readonly intake: Intake<Item>;
@@ -71,6 +74,7 @@ export class Queue<Item> implements AsyncDisposable {
     this.name = name;
     this.store = new OpeningStore(storeOf(this.options), this.options.codec.name);
     this.bell = new Bell(clock);
+    this.deadLetters = new DeadLetters(this.store, this.options.codec.derive(), () => this.bell.ring());
     this.intake = new Intake({ ...this.options, store: this.store, onStored: () => this.bell.ring() });
     this.workers = Array.from(
       { length: workers },

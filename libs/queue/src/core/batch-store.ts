@@ -26,6 +26,44 @@ export interface StoreStats {
   readonly oldestAgeMs: number | undefined;
 }
 
+/** An item that failed alone, when its attempts were used up. */
+export interface NewDeadLetter {
+  readonly codec: string;
+  /** The item as a batch of one. */
+  readonly data: Uint8Array;
+  /** What the last attempt failed with. */
+  readonly error: string;
+}
+
+export interface StoredDeadLetter extends NewDeadLetter {
+  /** Grows with every dead letter, and is never given twice. */
+  readonly id: number;
+  /** When it was stored, in ms since the epoch by the store's clock. */
+  readonly diedAtMs: number;
+}
+
+/** What becomes of batches that were processed in part. */
+export interface Replacement {
+  /** What was not processed: available at once, in one batch if there is any. */
+  readonly rest: readonly NewBatch[];
+  readonly deadLetters: readonly NewDeadLetter[];
+}
+
+/** The part of a store that an operator uses. */
+export interface DeadLetterStore {
+  /** Up to `limit` dead letters with an id above `afterId`, by id. */
+  listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]>;
+
+  /**
+   * Makes each of them an available batch; returns how many. Atomic: of two overlapping calls each dead letter is
+   * requeued by one, or its item would be processed twice.
+   */
+  requeueDeadLetters(ids: readonly number[]): Promise<number>;
+
+  /** Deletes them; returns how many there were. */
+  purgeDeadLetters(ids: readonly number[]): Promise<number>;
+}
+
 /**
  * Where one queue's batches are kept, first in, first out. Several processes may share what is behind it.
  *
@@ -35,7 +73,7 @@ export interface StoreStats {
  *
  * The calls of one store may overlap. `batchStoreContract` (nestjs-turnpike/queue/testing) is this contract as tests.
  */
-export interface BatchStore {
+export interface BatchStore extends DeadLetterStore {
   /** True when other processes can store and claim the same batches: then idle workers look for them now and then. */
   readonly shared: boolean;
 
@@ -75,6 +113,12 @@ export interface BatchStore {
 
   /** Gives back those batches that still carry the token, available after `cooldownMs`; false when that was not all. */
   release(claim: Claim, cooldownMs: number): Promise<boolean>;
+
+  /**
+   * Deletes all batches of the claim and stores what replaces them, in one transaction. False: another claim has taken
+   * some, and nothing was written: whoever took them will find the same poison items, which would be dead twice.
+   */
+  replace(claim: Claim, replacement: Replacement): Promise<boolean>;
 
   stats(): Promise<StoreStats>;
 

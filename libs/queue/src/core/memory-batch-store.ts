@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock } from 'nestjs-turnpike/timing';
 import { CodecMismatchError } from '../queue.errors.js';
-import { type BatchStore, type Claim, type NewBatch, type StoredBatch, type StoreStats } from './batch-store.js';
+import {
+  type BatchStore,
+  type Claim,
+  type NewBatch,
+  type Replacement,
+  type StoredBatch,
+  type StoredDeadLetter,
+  type StoreStats,
+} from './batch-store.js';
 
 interface Row extends StoredBatch {
   readonly storedAtMs: number;
@@ -14,6 +22,7 @@ export class MemoryBatchStore implements BatchStore {
   readonly shared = false;
   /** By id, and so oldest first. */
   private readonly rows = new Map<number, Row>();
+  private readonly dead = new Map<number, StoredDeadLetter>();
   private lastId = 0;
 
   constructor(
@@ -73,6 +82,32 @@ export class MemoryBatchStore implements BatchStore {
     return held.length === claim.batches.length;
   }
 
+  async replace(claim: Claim, { rest, deadLetters }: Replacement): Promise<boolean> {
+    const held = this.held(claim);
+    if (held.length < claim.batches.length) return false;
+    for (const row of held) this.rows.delete(row.id);
+    for (const letter of deadLetters) {
+      const id = ++this.lastId;
+      this.dead.set(id, { ...letter, id, diedAtMs: this.clock.now() });
+    }
+    await this.append(rest);
+    return true;
+  }
+
+  async listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
+    return [...this.dead.values()].filter(({ id }) => id > afterId).slice(0, limit);
+  }
+
+  async requeueDeadLetters(ids: readonly number[]): Promise<number> {
+    const letters = this.take(ids);
+    await this.append(letters.map(({ codec, data }) => ({ codec, data, items: 1 })));
+    return letters.length;
+  }
+
+  async purgeDeadLetters(ids: readonly number[]): Promise<number> {
+    return this.take(ids).length;
+  }
+
   async stats(): Promise<StoreStats> {
     let items = 0;
     for (const row of this.rows.values()) items += row.items;
@@ -85,6 +120,12 @@ export class MemoryBatchStore implements BatchStore {
   }
 
   async close(): Promise<void> {}
+
+  private take(ids: readonly number[]): StoredDeadLetter[] {
+    const letters = ids.map((id) => this.dead.get(id)).filter((letter) => letter !== undefined);
+    // An id that is named twice is taken once.
+    return letters.filter(({ id }) => this.dead.delete(id));
+  }
 
   private held(claim: Claim): Row[] {
     return claim.batches

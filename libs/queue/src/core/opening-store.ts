@@ -1,4 +1,11 @@
-import { type BatchStore, type Claim, type NewBatch, type StoreStats } from './batch-store.js';
+import {
+  type BatchStore,
+  type Claim,
+  type NewBatch,
+  type Replacement,
+  type StoredDeadLetter,
+  type StoreStats,
+} from './batch-store.js';
 
 /**
  * Opens a store before its first use. A store that did not open is tried again by the next call: whoever calls has a
@@ -42,6 +49,22 @@ export class OpeningStore implements BatchStore {
 
   async release(claim: Claim, cooldownMs: number): Promise<boolean> {
     return (await this.ready()).release(claim, cooldownMs);
+  }
+
+  async replace(claim: Claim, replacement: Replacement): Promise<boolean> {
+    return (await this.ready()).replace(claim, replacement);
+  }
+
+  async listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
+    return (await this.ready()).listDeadLetters(limit, afterId);
+  }
+
+  async requeueDeadLetters(ids: readonly number[]): Promise<number> {
+    return (await this.ready()).requeueDeadLetters(ids);
+  }
+
+  async purgeDeadLetters(ids: readonly number[]): Promise<number> {
+    return (await this.ready()).purgeDeadLetters(ids);
   }
 
   async stats(): Promise<StoreStats> {

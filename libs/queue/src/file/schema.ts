@@ -20,6 +20,13 @@ const SCHEMA = `
     items integer not null,
     data blob not null
   ) strict;
+  create table dead_letter (
+    id integer primary key autoincrement,
+    died_at integer not null,
+    codec text not null,
+    error text not null,
+    data blob not null
+  ) strict;
 `;
 
 /** Makes a new file ours, or checks that it is; throws a `QueueFileError` and changes nothing otherwise. */

@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type BetterSqlite3 from 'better-sqlite3';
 import { type Clock } from 'nestjs-turnpike/timing';
-import { type BatchStore, type Claim, type NewBatch, type StoreStats } from '../core/batch-store.js';
+import {
+  type BatchStore,
+  type Claim,
+  type NewBatch,
+  type Replacement,
+  type StoredDeadLetter,
+  type StoreStats,
+} from '../core/batch-store.js';
 import { CodecMismatchError } from '../queue.errors.js';
 import { type FileOptions } from '../queue.options.js';
 import { fileError, isBusy, QueueFileError } from './queue-file.errors.js';
 import { prepareSchema } from './schema.js';
-import { prepareStatements } from './statements.js';
+import { prepareStatements, type FileStatements } from './statements.js';
 
 export interface SqliteFileStoreOptions {
   readonly queue: string;
@@ -28,7 +35,7 @@ const BUSY_TIMEOUT_MS = 5000;
 export class SqliteFileStore implements BatchStore {
   readonly shared = true;
   private db: BetterSqlite3.Database | undefined;
-  private statements!: ReturnType<typeof prepareStatements>;
+  private statements!: FileStatements;
 
   constructor(private readonly options: SqliteFileStoreOptions) {}
 
@@ -49,9 +56,7 @@ export class SqliteFileStore implements BatchStore {
   }
 
   append(batches: readonly NewBatch[]): Promise<void> {
-    return this.write((nowMs) => {
-      for (const { codec, items, data } of batches) this.statements.append.run(nowMs, nowMs, codec, items, data);
-    });
+    return this.write((nowMs) => this.insert(nowMs, batches));
   }
 
   claim(limit: number, claimMs: number): Promise<Claim | undefined> {
@@ -82,6 +87,35 @@ export class SqliteFileStore implements BatchStore {
     );
   }
 
+  replace(claim: Claim, { rest, deadLetters }: Replacement): Promise<boolean> {
+    return this.write((nowMs) => {
+      const { held, complete, bury } = this.statements;
+      if (!claim.batches.every(({ id }) => held.get(id, claim.token))) return false;
+      this.each(claim, (id) => complete.run(id, claim.token));
+      for (const { codec, error, data } of deadLetters) bury.run(nowMs, codec, error, data);
+      this.insert(nowMs, rest);
+      return true;
+    });
+  }
+
+  async listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
+    return this.statements.listDead.all(afterId, limit);
+  }
+
+  requeueDeadLetters(ids: readonly number[]): Promise<number> {
+    return this.write((nowMs) => {
+      const { requeueDead, purgeDead } = this.statements;
+      return ids.reduce((count, id) => {
+        requeueDead.run(nowMs, nowMs, id);
+        return count + purgeDead.run(id).changes;
+      }, 0);
+    });
+  }
+
+  purgeDeadLetters(ids: readonly number[]): Promise<number> {
+    return this.write(() => ids.reduce((count, id) => count + this.statements.purgeDead.run(id).changes, 0));
+  }
+
   async stats(): Promise<StoreStats> {
     const row = this.statements.stats.get(this.options.clock.now());
     return { batches: row?.batches ?? 0, items: row?.items ?? 0, oldestAgeMs: row?.oldestAgeMs ?? undefined };
@@ -102,6 +136,10 @@ export class SqliteFileStore implements BatchStore {
     this.statements = prepareStatements(db);
     const other = this.statements.otherCodec.get(codec);
     if (other) throw new CodecMismatchError(queue, other.codec, codec);
+  }
+
+  private insert(nowMs: number, batches: readonly NewBatch[]): void {
+    for (const { codec, items, data } of batches) this.statements.append.run(nowMs, nowMs, codec, items, data);
   }
 
   private each(claim: Claim, statement: (id: number) => { changes: number }): boolean {

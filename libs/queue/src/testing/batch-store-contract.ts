@@ -245,5 +245,67 @@ const settling: readonly BatchStoreRule[] = [
   ],
 ];
 
+const burying: readonly BatchStoreRule[] = [
+  [
+    'replaces batches by their rest and the dead letters',
+    async (open) => {
+      const [store, other] = await opened(open);
+      await store.append([batch('abc')]);
+      const deadLetters = ['b', 'c'].map((text) => ({ codec: CODEC, data: Buffer.from(text), error: `bad ${text}` }));
+      assert.equal(await store.replace(await claimed(store), { rest: [batch('a')], deadLetters }), true);
+      assert.deepEqual(textsOf(await claimed(other, 10)), ['a']);
+      assert.deepEqual(await deadOf(other), ['b: bad b', 'c: bad c']);
+    },
+  ],
+  [
+    'refuses a replacement whole when another claim took one of the batches',
+    async (open) => {
+      const [store, other] = await opened(open);
+      await store.append([batch('a'), batch('b')]);
+      const late = await claimed(store, 2, 10);
+      await claimWhenDue(other, 1);
+      const deadLetters = [{ codec: CODEC, data: Buffer.from('b'), error: 'bad' }];
+      assert.equal(await store.replace(late, { rest: [batch('c')], deadLetters }), false);
+      assert.equal((await store.stats()).batches, 2);
+      assert.deepEqual(await deadOf(store), []);
+    },
+  ],
+  [
+    'lists dead letters page by page, and deletes those that are purged',
+    async (open) => {
+      const [store] = await opened(open);
+      const ids = await bury(store, ['a', 'b', 'c']);
+      assert.deepEqual(await deadOf(store, 2), ['a: bad', 'b: bad']);
+      assert.deepEqual(await deadOf(store, 2, ids[1]), ['c: bad']);
+      assert.equal(await store.purgeDeadLetters(ids.slice(0, 2)), 2);
+      assert.equal(await store.purgeDeadLetters(ids), 1);
+      assert.deepEqual(await deadOf(store), []);
+    },
+  ],
+  [
+    'requeues a dead letter once, also when two ask for it at the same time',
+    async (open) => {
+      const [store, other] = await opened(open);
+      const ids = await bury(store, ['a', 'b']);
+      const counts = await Promise.all([store.requeueDeadLetters(ids), other.requeueDeadLetters(ids)]);
+      assert.equal(counts[0] + counts[1], 2);
+      assert.deepEqual(textsOf(await claimed(store, 10)), ['a', 'b']);
+      assert.deepEqual(await deadOf(store), []);
+    },
+  ],
+];
+
+async function deadOf(store: BatchStore, limit = 10, afterId = 0): Promise<string[]> {
+  const letters = await store.listDeadLetters(limit, afterId);
+  return letters.map(({ data, error }) => `${Buffer.from(data).toString()}: ${error}`);
+}
+
+async function bury(store: BatchStore, texts: readonly string[]): Promise<number[]> {
+  await store.append([batch(texts.join(''))]);
+  const deadLetters = texts.map((text) => ({ codec: CODEC, data: Buffer.from(text), error: 'bad' }));
+  await store.replace(await claimed(store), { rest: [], deadLetters });
+  return (await store.listDeadLetters(10, 0)).map(({ id }) => id);
+}
+
 /** What every `BatchStore` must do. */
-export const batchStoreContract: readonly BatchStoreRule[] = [...storing, ...claiming, ...settling];
+export const batchStoreContract: readonly BatchStoreRule[] = [...storing, ...claiming, ...settling, ...burying];

@@ -111,6 +111,13 @@ export class BatchStatements {
       order by id limit ${limit} ${forUpdateSkipLocked}`;
   }
 
+  /** Locks the claim's rows until the transaction ends, so that they can be counted before anything is written. */
+  lockHeld(claim: Claim): Statement {
+    const p = this.dialect.parameters();
+    const text = `select id from ${this.table} where ${this.held(p, claim)} ${this.dialect.forUpdate}`;
+    return { text, values: p.values };
+  }
+
   private held(p: ReturnType<Dialect['parameters']>, { batches, token }: Claim): string {
     const ids = batches.map(({ id }) => id);
     return `${p.oneOf('id', ids, 'bigint')} and token = ${p.add(token)}`;

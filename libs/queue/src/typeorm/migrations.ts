@@ -22,7 +22,7 @@ const ID: Readonly<Record<DatabaseKind, string>> = {
 const BYTES: Readonly<Record<DatabaseKind, string>> = { postgres: 'bytea', mysql: 'longblob', sqlite: 'blob' };
 
 function createQueueTables(prefix: string): Migration {
-  const { batch } = queueTables(prefix);
+  const { batch, deadLetter } = queueTables(prefix);
   return class CreateQueueTables implements MigrationInterface {
     readonly name = `CreateQueueTables_${prefix}1763683200000`;
 
@@ -39,27 +39,40 @@ function createQueueTables(prefix: string): Migration {
           codec varchar(100) not null,
           items int not null,
           data ${BYTES[kind]} not null
-        ) ${await tableOptions(runner)}`,
+        ) ${kind === 'postgres' ? VACUUM : await collation(runner)}`,
       );
       await runner.query(`create index ${batch}_queue_id on ${batch} (queue, id)`);
+      await runner.query(
+        `create table ${deadLetter} (
+          id ${ID[kind]},
+          queue varchar(100) not null,
+          died_at bigint not null,
+          codec varchar(100) not null,
+          error text not null,
+          data ${BYTES[kind]} not null
+        ) ${await collation(runner)}`,
+      );
+      await runner.query(`create index ${deadLetter}_queue_id on ${deadLetter} (queue, id)`);
     }
 
     async down(runner: QueryRunner): Promise<void> {
+      await runner.query(`drop table ${deadLetter}`);
       await runner.query(`drop table ${batch}`);
     }
   };
 }
 
 /**
- * MySQL and MariaDB would compare names without regard to case and accents. On Postgres every claim and completion
- * leaves a dead row version in front of the oldest batch, so vacuum must come by the count of them, not by the table's size.
+ * Every claim and completion leaves a dead row version in front of the oldest batch, so vacuum must come by their count
+ * and not by the table's size.
  */
-async function tableOptions(runner: QueryRunner): Promise<string> {
-  const { kind } = dialectOf(runner.dataSource);
-  if (kind === 'postgres') return 'with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)';
-  if (kind === 'sqlite') return '';
+const VACUUM = 'with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)';
+
+/** MySQL and MariaDB would compare names without regard to case and accents. */
+async function collation(runner: QueryRunner): Promise<string> {
+  if (dialectOf(runner.dataSource).kind !== 'mysql') return '';
   // utf8mb4_bin ignores blanks at the end, and the collation that does not has another name on MariaDB.
   const [{ version }] = (await runner.query('select version() as version')) as [{ version: string }];
-  const collation = version.includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
-  return `engine = InnoDB default character set utf8mb4 collate ${collation}`;
+  const name = version.includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
+  return `engine = InnoDB default character set utf8mb4 collate ${name}`;
 }

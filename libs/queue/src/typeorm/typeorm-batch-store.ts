@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { checkServer, dialectOf, execute, serializeSqlite, type Executor } from 'nestjs-turnpike/dialect';
 import type { DataSource } from 'typeorm';
-import { type BatchStore, type Claim, type NewBatch, type StoreStats } from '../core/batch-store.js';
+import {
+  type BatchStore,
+  type Claim,
+  type NewBatch,
+  type Replacement,
+  type StoredDeadLetter,
+  type StoreStats,
+} from '../core/batch-store.js';
 import { CodecMismatchError } from '../queue.errors.js';
 import { BatchStatements, type ClaimRequest, type Statement } from './batch-statements.js';
+import { DeadLetterStatements } from './dead-letter-statements.js';
 import { DEFAULT_TABLE_PREFIX, queueTables } from './queue-tables.js';
 
 export interface TypeOrmBatchStoreOptions {
@@ -21,13 +29,22 @@ interface BatchRow {
   readonly data: Buffer;
 }
 
-/** A statement on all databases takes at most 30,000 values; a batch is four. */
-const APPEND_AT_ONCE = 5000;
+interface DeadLetterRow {
+  readonly id: string | number;
+  readonly died_at: string | number;
+  readonly codec: string;
+  readonly error: string;
+  readonly data: Buffer;
+}
+
+/** A statement on all databases takes at most 30,000 values; a row is four. */
+const ROWS_AT_ONCE = 5000;
 
 /** Batches in the table that `queueMigrations` makes. It takes connections of its own, also inside a caller's transaction. */
 export class TypeOrmBatchStore implements BatchStore {
   readonly shared = true;
   private readonly sql: BatchStatements;
+  private readonly deadSql: DeadLetterStatements;
   private readonly dataSource: DataSource;
   private readonly returning: boolean;
 
@@ -36,7 +53,9 @@ export class TypeOrmBatchStore implements BatchStore {
     this.dataSource = serializeSqlite(dataSource);
     const dialect = dialectOf(dataSource);
     this.returning = dialect.kind !== 'mysql';
-    this.sql = new BatchStatements(dialect, queueTables(tablePrefix).batch, queue);
+    const tables = queueTables(tablePrefix);
+    this.sql = new BatchStatements(dialect, tables.batch, queue);
+    this.deadSql = new DeadLetterStatements(dialect, tables, queue);
   }
 
   async open(codec: string): Promise<void> {
@@ -46,13 +65,13 @@ export class TypeOrmBatchStore implements BatchStore {
   }
 
   async append(batches: readonly NewBatch[]): Promise<void> {
-    if (batches.length <= APPEND_AT_ONCE) {
+    if (batches.length <= ROWS_AT_ONCE) {
       await this.run(this.sql.append(batches));
       return;
     }
     await this.dataSource.transaction(async (tx) => {
-      for (let from = 0; from < batches.length; from += APPEND_AT_ONCE) {
-        await this.run(this.sql.append(batches.slice(from, from + APPEND_AT_ONCE)), tx);
+      for (let from = 0; from < batches.length; from += ROWS_AT_ONCE) {
+        await this.run(this.sql.append(batches.slice(from, from + ROWS_AT_ONCE)), tx);
       }
     });
   }
@@ -83,6 +102,38 @@ export class TypeOrmBatchStore implements BatchStore {
 
   release(claim: Claim, cooldownMs: number): Promise<boolean> {
     return this.writeAll(claim, this.sql.release(claim, cooldownMs));
+  }
+
+  replace(claim: Claim, { rest, deadLetters }: Replacement): Promise<boolean> {
+    return this.dataSource.transaction(async (tx) => {
+      const held = await this.rows(this.sql.lockHeld(claim), tx);
+      if (held.length < claim.batches.length) return false;
+      await this.run(this.sql.complete(claim), tx);
+      for (let from = 0; from < deadLetters.length; from += ROWS_AT_ONCE) {
+        await this.run(this.deadSql.bury(deadLetters.slice(from, from + ROWS_AT_ONCE)), tx);
+      }
+      if (rest.length > 0) await this.run(this.sql.append(rest), tx);
+      return true;
+    });
+  }
+
+  async listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
+    const rows = await this.rows<DeadLetterRow>(this.deadSql.list(limit, afterId));
+    return rows.map(({ id, died_at: diedAt, ...row }) => ({ ...row, id: Number(id), diedAtMs: Number(diedAt) }));
+  }
+
+  requeueDeadLetters(ids: readonly number[]): Promise<number> {
+    return this.dataSource.transaction(async (tx) => {
+      const locked = (await this.rows<{ id: string | number }>(this.deadSql.lock(ids), tx)).map(({ id }) => Number(id));
+      if (locked.length === 0) return 0;
+      await this.run(this.deadSql.requeue(locked), tx);
+      await this.run(this.deadSql.purge(locked), tx);
+      return locked.length;
+    });
+  }
+
+  async purgeDeadLetters(ids: readonly number[]): Promise<number> {
+    return (await this.run(this.deadSql.purge(ids))).affected;
   }
 
   async stats(): Promise<StoreStats> {

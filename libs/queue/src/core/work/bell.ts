@@ -36,7 +36,7 @@ export class Bell {
 
   /** Resolves at the next ring that is for this worker; at once when there was one since `rung` was read. */
   async wait(rung: number): Promise<void> {
-    if (this.rung !== rung) return;
+    if (this.closed || this.rung !== rung) return;
     await new Promise<void>((wake) => this.waiting.add(wake));
   }
 
@@ -49,7 +49,6 @@ export class Bell {
   close(): void {
     this.closed = true;
     this.timer?.cancel.abort();
-    this.rung++;
     for (const wake of this.waiting) wake();
     this.waiting.clear();
   }

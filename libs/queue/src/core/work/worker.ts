@@ -1,30 +1,23 @@
-import { exponential, type Clock, type RetryPolicy } from 'nestjs-turnpike/timing';
+import { exponential } from 'nestjs-turnpike/timing';
 import { ClaimLostError, CodecMismatchError } from '../../queue.errors.js';
-import { type BatchStore, type Claim } from '../batch-store.js';
+import { type BatchStore, type Claim, type Replacement } from '../batch-store.js';
 import { type Buffer } from '../buffer/buffer.js';
 import { type Codec } from '../codec/codec.js';
-import { type QueueObserver } from '../observer.js';
 import { type Bell } from './bell.js';
 import { HeldClaim } from './held-claim.js';
+import { type Isolated } from './isolate.js';
+import { processItems, type Outcome, type ProcessingOptions } from './process-items.js';
 
-/** Calls the user's `process` with what one claim holds. */
-export type CallProcess<Item> = (items: Iterable<Item>, attempt: number, signal: AbortSignal) => Promise<void>;
-
-export interface WorkerOptions<Item> {
+export interface WorkerOptions<Item> extends ProcessingOptions<Item> {
   readonly name: string;
   readonly batches: number;
   readonly claimMs: number;
   readonly pollIntervalMs: number;
   readonly buffer: Buffer<Item>;
   readonly codec: Codec<Item>;
-  readonly retryPolicy: RetryPolicy;
   readonly store: BatchStore;
   readonly bell: Bell;
-  readonly clock: Clock;
   readonly closing: AbortSignal;
-  readonly process: CallProcess<Item>;
-  readonly observer: QueueObserver | undefined;
-  readonly onProcessError: (error: unknown, attempt: number, items: number) => void;
   readonly onInternalError: (error: Error) => void;
 }
 
@@ -34,11 +27,9 @@ export type WorkerState = 'idle' | 'working' | 'failing' | 'stopped';
 /** Batches that are due but that another process is taking this moment must not be looked for in a tight loop. */
 const MIN_IDLE_MS = 5;
 
-type Outcome = 'processed' | 'exhausted' | 'interrupted';
-
 /**
- * Claims batches, oldest first, and calls `process` with their items; success deletes the batches, failure is retried
- * by the policy while the claim is held, and then gives them back.
+ * Claims batches, oldest first, and processes their items while it holds the claim; then deletes the batches, gives
+ * them back, or replaces them.
  *
  * What it guarantees: an item is processed at least once. A batch is deleted only after `process` succeeded with all of
  * it, and at any time at most one claim is valid on it. It does not guarantee once: after a crash or a lost claim the
@@ -88,7 +79,8 @@ export class Worker<Item> {
     using held = new HeldClaim(claim, claimedAtMs, closing, this.options);
     try {
       this.decode(claim);
-      await this.settle(claim, await this.attempts(held.signal), held.signal);
+      const outcome = await processItems(this.buffer, held.signal, this.options);
+      await this.settle(claim, outcome, held.signal);
     } finally {
       this.buffer.reset();
     }
@@ -111,32 +103,14 @@ export class Worker<Item> {
     }
   }
 
-  private async attempts(signal: AbortSignal): Promise<Outcome> {
-    const { retryPolicy, clock, process, observer, onProcessError } = this.options;
-    const policy = retryPolicy.derive({ clock });
-    const items = this.buffer.size;
-    for (let attempt = 1; await policy.attempt(signal); attempt++) {
-      const startedAtMs = clock.monotonic();
-      try {
-        await process(this.buffer, attempt, signal);
-        observer?.processed(items, clock.monotonic() - startedAtMs);
-        return 'processed';
-      } catch (error) {
-        observer?.processFailed(clock.monotonic() - startedAtMs);
-        onProcessError(error, attempt, items);
-      }
-    }
-    return signal.aborted ? 'interrupted' : 'exhausted';
-  }
-
   /** A store that fails for a moment must not make processed items come again: tried until the claim is over. */
-  private async settle(claim: Claim, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  private async settle(claim: Claim, outcome: Outcome<Item>, signal: AbortSignal): Promise<void> {
     const { bell, clock, name, onInternalError } = this.options;
     const backoff = exponential(0, 50, 5_000).derive({ clock });
     for (await backoff.attempt(); ;) {
       try {
         if (!(await this.write(claim, outcome))) onInternalError(new ClaimLostError(name));
-        if (outcome !== 'processed') bell.ring();
+        if (outcome.kind !== 'processed') bell.ring();
         return;
       } catch (error) {
         if (!(await backoff.attempt(signal))) throw error;
@@ -146,9 +120,33 @@ export class Worker<Item> {
     }
   }
 
-  private write(claim: Claim, outcome: Outcome): Promise<boolean> {
-    const { store, retryPolicy } = this.options;
-    if (outcome === 'processed') return store.complete(claim);
-    return store.release(claim, outcome === 'exhausted' ? retryPolicy.cooldownMs : 0);
+  private write(claim: Claim, outcome: Outcome<Item>): Promise<boolean> {
+    const { store } = this.options;
+    switch (outcome.kind) {
+      case 'processed':
+        return store.complete(claim);
+      case 'returned':
+        return store.release(claim, outcome.cooldownMs);
+      case 'isolated':
+        return store.replace(claim, this.replacementOf(outcome));
+      default:
+        return assertNever(outcome);
+    }
   }
+
+  private replacementOf({ poisoned, rest }: Isolated<Item>): Replacement {
+    const { codec } = this;
+    return {
+      rest: rest.length > 0 ? [{ codec: codec.name, items: rest.length, data: codec.encode(rest) }] : [],
+      deadLetters: poisoned.map(({ item, error }) => ({
+        codec: codec.name,
+        data: codec.encode([item]),
+        error: error instanceof Error ? error.message : String(error),
+      })),
+    };
+  }
+}
+
+function assertNever(outcome: never): never {
+  throw new Error(`No such outcome: ${String(outcome)}`);
 }
