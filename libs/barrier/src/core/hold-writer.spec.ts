@@ -82,8 +82,8 @@ describe('HoldWriter', () => {
     writer.put('b', hold('b', 1n));
     const saved = outcomeOf(writer.saved());
     await clock.advance(0);
-    await saves[0]?.fail();
     writer.put('a', hold('a', 2n));
+    await saves[0]?.fail();
     writer.put('c', undefined);
     await clock.advance(99);
     expect([saves.length, writer.failures, saved.now]).toEqual([1, 1, 'open']);

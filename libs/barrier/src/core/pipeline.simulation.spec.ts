@@ -11,6 +11,8 @@ import { MemoryHeldKeyStore } from '../testing/index.js';
 const KEYS = ['a', 'b', 'c'];
 const WORKERS = 2;
 const QUEUE_CAPACITY = 3;
+/** Far more than any life needs: a job that is held for ever must fail the test, not hang it. */
+const MAX_TURNS = 50_000;
 
 interface Job {
   readonly id: number;
@@ -165,6 +167,7 @@ const persistent: Kind = {
 /** One life of the process, up to its crash or until all jobs have ended. */
 class Life {
   private dead = false;
+  private turns = 0;
   private readonly underWay = new Set<Job>();
   private readonly queues: Job[][] = Array.from({ length: WORKERS }, () => []);
   private readonly results: Result[] = [];
@@ -179,6 +182,7 @@ class Life {
   readonly turn: Turn = async () => {
     await this.scheduler.schedule(Promise.resolve());
     if (this.dead) throw new Crash();
+    if (++this.turns > MAX_TURNS) throw new Error('Some jobs never end.');
   };
 
   async run(concurrencyLimit: number, turnsToLive: number): Promise<Barrier> {
