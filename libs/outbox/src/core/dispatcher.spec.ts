@@ -139,12 +139,14 @@ describe('Dispatcher', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('aborts the signal of a running call when it is told to stop', async () => {
+  it('aborts the signal of a running call when it is told to stop, and withholds what that cut short', async () => {
     const { clock, calls, stop, send } = setUp();
-    void send(entry('a'));
+    const sent = send(entry('a'), entry('b'));
     await clock.advance(0);
-    stop.abort();
+    stop.abort(new Error('stopping'));
     expect(calls[0]?.context.signal.aborted).toBe(true);
+    calls[0]?.end(new PublishError([undefined, new Error('stopping')]));
+    expect(await sent).toEqual([{ kind: 'sent' }, { kind: 'withheld' }]);
   });
 
   it('withholds what may no longer begin, right before the call', async () => {

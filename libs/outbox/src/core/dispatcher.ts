@@ -4,7 +4,7 @@ import { decodeEntry } from './encode-message.js';
 import type { OutgoingMessage, ParkedEntry } from './message.js';
 import type { Publisher } from './publisher.js';
 
-/** What became of an entry: it arrived, it failed, or it was not sent because this process may no longer send it. */
+/** What became of an entry: it arrived, it failed, or it was left because this process may no longer send it. */
 export type Outcome =
   { readonly kind: 'sent' } | { readonly kind: 'failed'; readonly error: Error } | { readonly kind: 'withheld' };
 
@@ -90,7 +90,9 @@ export class Dispatcher {
     this.inFlightCount -= batch.length;
     for (const [index, { resolve }] of batch.entries()) {
       const error = errors[index];
-      resolve(error ? { kind: 'failed', error } : { kind: 'sent' });
+      if (!error) resolve({ kind: 'sent' });
+      // What a stop cut short has not failed: it stays where it is, and whoever is next sends it.
+      else resolve(stop.aborted ? { kind: 'withheld' } : { kind: 'failed', error });
     }
   }
 

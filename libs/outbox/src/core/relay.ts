@@ -53,7 +53,7 @@ export interface RelayStats {
 const LEAST_PER_SHARD = 20;
 const ERROR_BACKOFF_MS = 1000;
 /** How long stopping waits for calls of the publisher before it aborts their signals. */
-const DRAIN_MS = 3000;
+const DRAIN_MS = 1000;
 
 /**
  * Delivers what the shards assigned to this process hold.
