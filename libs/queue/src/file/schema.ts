@@ -6,8 +6,9 @@ const APPLICATION_ID = 0x54504b51;
 const VERSION = 1;
 
 /**
- * `data` comes last: SQLite stores a long row in a chain of pages, and reads the chain only up to the column it needs.
- * `available_at` is when the batch may be claimed: of a claimed one, when its claim ends. Times are ms since the epoch.
+ * The bytes have a table of their own: SQLite writes a row whole when one of its columns changes, so a claim would write
+ * all of them again. `available_at` is when the batch may be claimed: of a claimed one, when its claim ends. Times are ms
+ * since the epoch.
  */
 const SCHEMA = `
   create table queue (name text not null) strict;
@@ -17,9 +18,9 @@ const SCHEMA = `
     available_at integer not null,
     token text,
     codec text not null,
-    items integer not null,
-    data blob not null
+    items integer not null
   ) strict;
+  create table batch_data (id integer primary key, data blob not null) strict;
   create table dead_letter (
     id integer primary key autoincrement,
     died_at integer not null,

@@ -6,37 +6,42 @@ type Statement<Values extends unknown[], Row = unknown> = BetterSqlite3.Statemen
 /** The statements of a queue file. Every write after a claim is fenced by the id and the claim's token. */
 export interface FileStatements {
   readonly otherCodec: Statement<[codec: string], { codec: string }>;
-  readonly append: Statement<[nowMs: number, nowMs: number, codec: string, items: number, data: Uint8Array]>;
-  readonly claim: Statement<[token: string, untilMs: number, nowMs: number, limit: number], StoredBatch>;
+  readonly append: Statement<[nowMs: number, nowMs: number, codec: string, items: number]>;
+  readonly appendData: Statement<[id: number | bigint, data: Uint8Array]>;
+  readonly available: Statement<[nowMs: number, limit: number], StoredBatch>;
+  readonly take: Statement<[token: string, untilMs: number, id: number]>;
   readonly nextDueAt: Statement<[], { atMs: number | null }>;
   readonly held: Statement<[id: number, token: string]>;
   readonly renew: Statement<[untilMs: number, id: number, token: string]>;
   readonly complete: Statement<[id: number, token: string]>;
+  readonly completeData: Statement<[id: number]>;
   readonly release: Statement<[atMs: number, id: number, token: string]>;
   readonly stats: Statement<[nowMs: number], Pick<StoreStats, 'batches' | 'items'> & { oldestAgeMs: number | null }>;
   readonly bury: Statement<[nowMs: number, codec: string, error: string, data: Uint8Array]>;
   readonly listDead: Statement<[afterId: number, limit: number], StoredDeadLetter>;
-  readonly requeueDead: Statement<[nowMs: number, nowMs: number, id: number]>;
+  readonly dead: Statement<[id: number], { codec: string; data: Uint8Array }>;
   readonly purgeDead: Statement<[id: number]>;
 }
 
 export function prepareStatements(db: BetterSqlite3.Database): FileStatements {
   return {
     otherCodec: db.prepare('select codec from batch where codec <> ? limit 1'),
-    append: db.prepare('insert into batch (stored_at, available_at, codec, items, data) values (?, ?, ?, ?, ?)'),
+    append: db.prepare('insert into batch (stored_at, available_at, codec, items) values (?, ?, ?, ?)'),
+    appendData: db.prepare('insert into batch_data (id, data) values (?, ?)'),
 
     // Oldest first by the primary key. It walks over the batches that are claimed or cool down ahead of the first
     // available one: few, unless many batches have used up their attempts.
-    claim: db.prepare(
-      `update batch set token = ?, available_at = ?
-       where id in (select id from batch where available_at <= ? order by id limit ?)
-       returning id, codec, items, data`,
+    available: db.prepare(
+      `select id, codec, items, data from batch join batch_data using (id)
+       where available_at <= ? order by id limit ?`,
     ),
+    take: db.prepare('update batch set token = ?, available_at = ? where id = ?'),
 
     nextDueAt: db.prepare('select min(available_at) as atMs from batch'),
     held: db.prepare('select 1 from batch where id = ? and token = ?'),
     renew: db.prepare('update batch set available_at = ? where id = ? and token = ?'),
     complete: db.prepare('delete from batch where id = ? and token = ?'),
+    completeData: db.prepare('delete from batch_data where id = ?'),
     release: db.prepare('update batch set token = null, available_at = ? where id = ? and token = ?'),
     stats: db.prepare(
       'select count(*) as batches, coalesce(sum(items), 0) as items, ? - min(stored_at) as oldestAgeMs from batch',
@@ -46,10 +51,7 @@ export function prepareStatements(db: BetterSqlite3.Database): FileStatements {
     listDead: db.prepare(
       'select id, died_at as diedAtMs, codec, error, data from dead_letter where id > ? order by id limit ?',
     ),
-    requeueDead: db.prepare(
-      `insert into batch (stored_at, available_at, codec, items, data)
-       select ?, ?, codec, 1, data from dead_letter where id = ?`,
-    ),
+    dead: db.prepare('select codec, data from dead_letter where id = ?'),
     purgeDead: db.prepare('delete from dead_letter where id = ?'),
   };
 }
