@@ -49,7 +49,7 @@ export interface StreamObserver {
  *   not apply: the stream ends with `CheckpointFencedError`. Until then both work: exclusiveness is a lease's business.
  * - A store that fails does not stop tracking. The commit is tried again with backoff until it succeeds.
  *
- * A position is lower than none before it, nor than what was committed when the stream was opened.
+ * No position may be lower than one before it, nor than what was committed when the stream was opened.
  */
 export class CheckpointStream<Position extends JsonValue = number> implements AsyncDisposable {
   private readonly positions: CappedCheckpointer<Position>;
@@ -215,12 +215,14 @@ export class CheckpointStream<Position extends JsonValue = number> implements As
 
 /** Refused when it is tracked: found out at the commit, it would fail every commit from then on. */
 function checkJson(position: unknown): void {
-  if (typeof position === 'number' ? Number.isFinite(position) : typeof position === 'string' || isJson(position))
-    return;
+  if (isJson(position)) return;
   throw new CheckpointPayloadError(position, 'cannot be stored as JSON: give a bigint as text, with `compare`.');
 }
 
 function isJson(value: unknown): boolean {
+  if (typeof value === 'string') return true;
+  // As JSON, these would be null.
+  if (typeof value === 'number') return Number.isFinite(value);
   try {
     return JSON.stringify(value) !== undefined;
   } catch {

@@ -21,7 +21,7 @@ export type Resolve<T> = () => T | undefined;
 export class Checkpointer<T> {
   private readonly unresolved = new LinkedList<Entry<T>>();
   private prefixEnd: T | undefined;
-  private trackedSize = 0;
+  private pendingSize = 0;
 
   /** @param advanced called within a resolver, after `highest` has moved on; it must not throw */
   constructor(private readonly advanced?: () => void) {}
@@ -33,7 +33,7 @@ export class Checkpointer<T> {
 
   /** The summed size of what was tracked after `highest`, resolved or not. */
   get pending(): number {
-    return this.trackedSize;
+    return this.pendingSize;
   }
 
   /** The lowest unresolved payload, the one that everything behind it waits for. */
@@ -49,7 +49,7 @@ export class Checkpointer<T> {
     checkInteger('size', size, 0);
     const entry = new Entry(this, payload, size);
     this.unresolved.append(entry);
-    this.trackedSize += size;
+    this.pendingSize += size;
     // A bound function takes 48 bytes; a closure and its context take 96, and made track 1.5 times as slow.
     return Checkpointer.resolve.bind(entry) as Resolve<T>;
   }
@@ -65,7 +65,7 @@ export class Checkpointer<T> {
       return owner.prefixEnd;
     }
     owner.prefixEnd = this.runEnd;
-    owner.trackedSize -= this.runSize;
+    owner.pendingSize -= this.runSize;
     this.forget();
     owner.advanced?.();
     return owner.prefixEnd;

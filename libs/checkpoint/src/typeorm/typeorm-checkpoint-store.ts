@@ -33,26 +33,16 @@ export class TypeOrmCheckpointStore implements CheckpointStore {
   }
 
   async open(stream: string, partition: string): Promise<OpenedCheckpoint> {
-    const opened = (await this.openAll(stream, [partition])).get(partition);
-    if (!opened) throw new Error(`The database did not return the row it wrote for partition "${partition}".`);
-    return opened;
+    const [row] = await this.takeOver(stream, [partition]);
+    return opened(row as Row);
   }
 
   async openAll(stream: string, partitions: readonly string[]): Promise<ReadonlyMap<string, OpenedCheckpoint>> {
     checkPartitions(partitions);
+    if (partitions.length === 0) return new Map();
     // Sorted: two owners that take the same rows in different orders would deadlock.
-    const sorted = [...new Set(partitions)].toSorted();
-    if (sorted.length === 0) return new Map();
-    const rows =
-      this.dialect.kind === 'mysql'
-        ? await this.raiseThenRead(stream, sorted)
-        : await this.raise(this.dataSource, stream, sorted);
-    return new Map(
-      rows.map(({ partition, position, epoch }) => [
-        partition,
-        { position: position === null ? undefined : (JSON.parse(position) as JsonValue), epoch: BigInt(epoch) },
-      ]),
-    );
+    const rows = await this.takeOver(stream, [...new Set(partitions)].toSorted());
+    return new Map(rows.map((row) => [row.partition, opened(row)]));
   }
 
   /** Fenced by the epoch: whoever opened since has raised it, and an update that waited for that opening finds no row. */
@@ -66,6 +56,13 @@ export class TypeOrmCheckpointStore implements CheckpointStore {
       p.values,
     );
     return affected === 1;
+  }
+
+  /** The rows of these partitions, with their epochs raised. */
+  private takeOver(stream: string, partitions: readonly string[]): Promise<Row[]> {
+    return this.dialect.kind === 'mysql'
+      ? this.raiseThenRead(stream, partitions)
+      : this.raise(this.dataSource, stream, partitions);
   }
 
   /** Inserts each row with epoch 1, or raises the epoch of the one that is there, in one statement. */
@@ -105,4 +102,8 @@ export class TypeOrmCheckpointStore implements CheckpointStore {
       return rows;
     });
   }
+}
+
+function opened({ position, epoch }: Row): OpenedCheckpoint {
+  return { position: position === null ? undefined : (JSON.parse(position) as JsonValue), epoch: BigInt(epoch) };
 }
