@@ -25,6 +25,14 @@ const WITHIN_REACH: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^bench\//, /^(bench|test\/support)\//],
 ];
 
+/** What package.json says. */
+export interface Manifest {
+  /** What a user of ours has: our dependencies and peers. */
+  readonly packages: ReadonlySet<string>;
+  /** How a user names our public entries: `nestjs-turnpike/queue/testing`. */
+  readonly entries: ReadonlySet<string>;
+}
+
 interface Import {
   /** `undefined` when it is computed, so that nobody can tell what it names. */
   readonly specifier: string | undefined;
@@ -33,16 +41,15 @@ interface Import {
 
 /**
  * What is wrong with a source file, one sentence for each breach, beginning with `line <n>: ` where there is a line.
- * `file` is its path from the repository's root, with `/`; `source` its text; `given` the packages that a user of ours has
- * (our dependencies and peers). Nothing is read from disk.
+ * `file` is its path from the repository's root, with `/`; `source` its text. Nothing is read from disk.
  */
-export function complaintsAbout(file: string, source: string, given: ReadonlySet<string>): string[] {
+export function complaintsAbout(file: string, source: string, manifest: Manifest): string[] {
   const parsed = ts.createSourceFile(file, source, ts.ScriptTarget.Latest);
   return [
     ...aboutShape(file, source),
     ...aboutBarrel(file, parsed),
     ...importsOf(parsed).flatMap(({ specifier, line }) => {
-      const complaint = specifier === undefined ? 'computes what it imports' : aboutImport(file, specifier, given);
+      const complaint = specifier === undefined ? 'computes what it imports' : aboutImport(file, specifier, manifest);
       return complaint ? [`line ${line}: ${complaint}`] : [];
     }),
   ];
@@ -62,7 +69,7 @@ function aboutShape(file: string, source: string): string[] {
 
 /** A public entry names what it exports: `export *` would publish whatever a file happens to hold. */
 function aboutBarrel(file: string, parsed: ts.SourceFile): string[] {
-  if (!/^libs\/[^/]+\/src\/(testing\/)?index\.ts$/.test(file)) return [];
+  if (!/^libs\/[^/]+\/src\/([^/]+\/)?index\.ts$/.test(file)) return [];
   return parsed.statements
     .filter((statement) => ts.isExportDeclaration(statement) && !isNamed(statement))
     .map((statement) => `line ${lineOf(parsed, statement)}: has an export * in a public entry`);
@@ -72,13 +79,15 @@ function isNamed(statement: ts.ExportDeclaration): boolean {
   return statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause);
 }
 
-function aboutImport(file: string, specifier: string, given: ReadonlySet<string>): string | undefined {
+function aboutImport(file: string, specifier: string, manifest: Manifest): string | undefined {
   if (/^\.\.?(\/|$)/.test(specifier)) return aboutRelative(file, specifier);
   if (specifier.startsWith('/') || specifier.startsWith('file:')) return `imports ${specifier} by an absolute path`;
-  if (specifier.startsWith('#') || /^nestjs-turnpike(\/|$)/.test(specifier)) return aboutOurs(file, specifier);
+  if (specifier.startsWith('#') || /^nestjs-turnpike(\/|$)/.test(specifier))
+    return aboutOurs(file, specifier, manifest);
   if (specifier.startsWith('node:')) return undefined;
   if (isCore(file)) return `imports ${specifier} in core/, which is pure TypeScript`;
-  if (isPublished(file) && !given.has(packageOf(specifier))) return `imports ${specifier}, which our users do not have`;
+  if (isPublished(file) && !manifest.packages.has(packageOf(specifier)))
+    return `imports ${specifier}, which our users do not have`;
   return undefined;
 }
 
@@ -92,12 +101,11 @@ function aboutRelative(file: string, specifier: string): string | undefined {
   return isCore(file) && !isCore(target) ? `imports ${specifier} in core/, from outside core/` : undefined;
 }
 
-function aboutOurs(file: string, specifier: string): string | undefined {
-  const [, name = '', testing] = /^nestjs-turnpike\/([^/]+)(\/testing)?$/.exec(specifier) ?? [];
-  const target = specifier === '#nest' ? 'nest' : name;
-  if (!Object.hasOwn(MAY_IMPORT, target)) return `imports ${specifier}, which is not a public entry`;
+function aboutOurs(file: string, specifier: string, { entries }: Manifest): string | undefined {
+  const target = specifier === '#nest' ? 'nest' : (specifier.split('/')[1] ?? '');
   if (target === 'nest' && specifier !== '#nest') return `imports ${specifier}: only #nest names libs/nest`;
-  if (testing && !isTest(file)) return `imports ${specifier} outside of tests`;
+  if (target !== 'nest' && !entries.has(specifier)) return `imports ${specifier}, which is not a public entry`;
+  if (specifier.endsWith('/testing') && !isTest(file)) return `imports ${specifier} outside of tests`;
   const own = libOf(file);
   if (own === undefined) return target === 'nest' ? 'imports #nest, which is not a public entry' : undefined;
   if (own === target) return `imports its own lib as ${specifier}: inside a lib, imports are relative`;
