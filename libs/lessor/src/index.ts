@@ -16,6 +16,9 @@ export { StoreLessor, type Lease, type Lessor, type StoreLessorOptions, type Wit
 export { LeaseBalancers, type OpenBalancerOptions } from './lease-balancers.js';
 export { LeaseBalancer, type LeaseBalancerOptions } from './core/lease-balancer.js';
 
+// Sweeping up leftovers
+export { Sweeper, type SweeperOptions, type SweepResult } from './core/sweeper.js';
+
 // Operating
 export { LessorHealthIndicator } from './lessor.health.js';
 

@@ -76,6 +76,7 @@ export class LeaseBalancer {
   private nap = new AbortController();
   private target = 0;
   private joined = false;
+  private aliveAtMs = Number.NEGATIVE_INFINITY;
   private fedAtMs: number;
 
   constructor(private readonly o: LeaseBalancerOptions) {
@@ -173,6 +174,7 @@ export class LeaseBalancer {
     if (this.joined)
       await this.store.heartbeat(this.o.section, this.memberId, 0).catch((error: unknown) => this.o.onError?.(error));
     this.joined = false;
+    this.aliveAtMs = Number.NEGATIVE_INFINITY;
     await Promise.all(this.drains);
     const { running } = this;
     await running?.unwatch?.();
@@ -191,23 +193,34 @@ export class LeaseBalancer {
   private async balance(): Promise<number> {
     const { section } = this.o;
     this.revokeLost(this.held.overdue());
-    // Before the heartbeat: when a member dies, its leases should be over when its membership is.
-    await this.renew();
-    if (this.stopping) return this.termMs / 3;
-    this.joined = true;
-    await this.store.heartbeat(section, this.memberId, this.termMs);
+    await this.stayAlive();
+    if (this.stopping) return this.aliveAgainInMs;
     const others = (await this.store.members(section)).filter(({ id }) => id !== this.memberId);
-    this.target = fairShare(
-      this.parts.length,
-      others.map(({ id }) => id),
-      this.memberId,
-    );
+    const ids = others.map(({ id }) => id);
+    this.target = fairShare(this.parts.length, ids, this.memberId);
     this.askBack(this.held.owned().slice(this.target));
     const freeInMs = await this.take(this.target - this.held.owned().length);
     if (!this.hungry) this.fedAtMs = this.clock.monotonic();
-    // A third of the term, or as soon as a dead member's membership or lease ends: the living renew long before that.
+    // As soon as a dead member's membership or lease ends: the living renew theirs long before that.
     const endsInMs = [...others.map(({ endsInMs }) => endsInMs), freeInMs].map((ms) => Math.max(0, ms) + AFTER_END_MS);
-    return Math.min(this.termMs / 3, ...endsInMs);
+    return Math.min(this.aliveAgainInMs, ...endsInMs);
+  }
+
+  /** Renews the leases and the membership, unless that was done a moment ago: rounds that were woken should be quick. */
+  private async stayAlive(): Promise<void> {
+    const nowMs = this.clock.monotonic();
+    if (nowMs - this.aliveAtMs < this.termMs / 6) return;
+    // The leases first: when a member dies, they should be over when its membership is.
+    await this.renew();
+    if (!this.stopping) {
+      this.joined = true;
+      await this.store.heartbeat(this.o.section, this.memberId, this.termMs);
+    }
+    this.aliveAtMs = nowMs;
+  }
+
+  private get aliveAgainInMs(): number {
+    return this.aliveAtMs + this.termMs / 3 - this.clock.monotonic();
   }
 
   private async renew(): Promise<void> {

@@ -2,7 +2,7 @@ import { execute, type Dialect, type Executor, type Parameters } from 'nestjs-tu
 import type { StoredLease } from '../core/free-parts.js';
 import type { LeasedPart, Member } from '../core/lease-store.js';
 import type { Partition } from '../core/partition.js';
-import { fromSortableEnds, sortableEnds } from './sortable-key.js';
+import { fromSortableEnds, sortableEnds } from '../core/sortable-key.js';
 import type { LeaseTables } from './tables.js';
 
 export const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;

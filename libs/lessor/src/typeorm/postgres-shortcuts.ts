@@ -2,7 +2,7 @@ import { execute, type Dialect, type Executor } from 'nestjs-turnpike/dialect';
 import { freeParts, type StoredLease } from '../core/free-parts.js';
 import type { LeaseGrant, LeaseRequest, LeasedPart } from '../core/lease-store.js';
 import { anyOf, FORGET_EXPIRED_AFTER_MS, spanOf } from './lease-statements.js';
-import { fromSortableEnds, sortableEnds } from './sortable-key.js';
+import { fromSortableEnds, sortableEnds } from '../core/sortable-key.js';
 import type { LeaseTables } from './tables.js';
 
 interface SeenRow {
