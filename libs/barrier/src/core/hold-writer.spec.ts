@@ -161,6 +161,11 @@ describe('HoldWriter', () => {
     writer.put('b', hold('b'));
     await clock.advance(0);
     expect(saves[1]?.changes.held).toEqual([hold('a'), hold('b')]);
+    await saves[1]?.fail();
+    const again = outcomeOf(writer.close(new AbortController().signal));
+    await clock.advance(0);
+    await saves[2]?.succeed();
+    expect([again.now, writer.pending]).toEqual(['saved', 0]);
   });
 
   it('saves outside the transaction of whoever reports the failure', async () => {

@@ -45,12 +45,13 @@ export class HoldWriter {
   put(key: string, hold: HeldKey | undefined): void {
     this.unsaved.set(key, hold);
     this.changed++;
-    if (!this.running) void this.context.runInAsyncScope(() => this.write());
+    this.start();
   }
 
   /** Resolves when all changes so far are stored; rejects with the signal's reason when it aborts first. */
   saved(signal?: AbortSignal): Promise<void> {
     if (this.pending === 0) return Promise.resolve();
+    this.start();
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const aborted = (): void => leave(() => reject(signal?.reason));
@@ -70,8 +71,8 @@ export class HoldWriter {
   }
 
   /**
-   * Waits as `saved` does. From then on each change is tried once, so that a store that is gone does not keep the process
-   * alive, and `saved` rejects when that fails.
+   * Waits as `saved` does. From then on what is unsaved is tried once with each change and each call of `saved`, which rejects
+   * when that fails: a store that is gone must not keep the process alive.
    */
   async close(signal: AbortSignal): Promise<void> {
     try {
@@ -79,6 +80,10 @@ export class HoldWriter {
     } finally {
       this.closed.abort();
     }
+  }
+
+  private start(): void {
+    if (!this.running) void this.context.runInAsyncScope(() => this.write());
   }
 
   private async write(): Promise<void> {

@@ -26,7 +26,7 @@ export interface PersistentBarrierOptions<Key, JobId> extends BarrierOptions<Key
  *
  * **Order through a crash.** A hold that was not stored is lost with the process. So before the committer persists that a job
  * has failed and will be retried *later*, it awaits `saved()`: then either the hold is stored, or the job still counts as
- * never sent and comes first anyway.
+ * never sent and comes first anyway. Await it before the transaction begins: on SQLite it waits for the writer's turn.
  *
  * **Holds of jobs that are gone.** A process that dies after a job's success was persisted, and before its key's release was
  * stored, leaves a hold that no job will ever end. Call `reconcile` after a start, before jobs are read.
@@ -140,7 +140,7 @@ export class PersistentBarrier<
     return gone;
   }
 
-  /** Waits as `saved` does. What changes after that is tried once: call it when no job is under way. */
+  /** Waits as `saved` does. What changes later is tried once and not retried: call it when no job is under way. */
   close(signal: AbortSignal): Promise<void> {
     return this.writer.close(signal);
   }

@@ -1,6 +1,7 @@
 import { serializeSqlite } from 'nestjs-turnpike/dialect';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases, type TestDatabase } from '../../../../test/support/databases.js';
+import { PersistentBarrier } from '../core/persistent-barrier.js';
 import { heldKeyStoreContract } from '../testing/index.js';
 import { HeldKeyEntity } from './held-key.entity.js';
 import { barrierMigrations, barrierMigrationsFor } from './migrations.js';
@@ -20,6 +21,25 @@ describe.each(testDatabases())('HeldKeyStore on %s', (_name, open) => {
 
   it.each(heldKeyStoreContract)('%s', async (_rule, check) => {
     await expect(check(store, other)).resolves.toBeUndefined();
+  });
+
+  it('holds after a restart what a barrier held before, also when it was told inside a transaction', async () => {
+    const before = await PersistentBarrier.open<string, bigint>({ name: 'restarted', store, jobIdType: 'bigint' });
+    await database.dataSource.transaction(async (tx) => {
+      before.stateChanged('a', 2n ** 62n, 'failed', new Error('no route'));
+      before.stateChanged('b', 1n, 'failed');
+      await tx.query('select 1');
+      before.stateChanged('b', 1n, 'succeeded');
+      before.sync();
+    });
+    await before.saved();
+    const after = await PersistentBarrier.open<string, bigint>({
+      name: 'restarted',
+      store: other,
+      jobIdType: 'bigint',
+    });
+    expect(after.holds()).toEqual(before.holds());
+    expect(after.enter('a', 2n ** 62n + 1n)).toEqual({ accepted: false, previousFailedJobId: 2n ** 62n });
   });
 
   it('writes rows that the entity reads', async () => {
