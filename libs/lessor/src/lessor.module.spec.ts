@@ -19,12 +19,22 @@ import {
 
 const ALL = Partition.fromInts(0, 64);
 
+/** As in the README. */
 @Injectable()
-class Report {
+class Cleanup {
+  readonly cleaned: string[] = [];
+
   constructor(@InjectLessor() private readonly lessor: Lessor) {}
 
-  run(): Promise<string> {
-    return this.lessor.withLease('report', ALL, 60_000, async (parts) => parts.join());
+  run(): Promise<void> {
+    return this.lessor.withLease('cleanup', Partition.universe(16), 60_000, async (parts, { signal, token }) => {
+      for (const part of parts) await this.clean(part.queryBounds(16), token, signal); // `where id >= $1 and id < $2`
+    });
+  }
+
+  private async clean([low, high]: [string, string], token: bigint, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.cleaned.push(`${low} to ${high} by ${token}`);
   }
 }
 
@@ -71,8 +81,9 @@ describe('LessorModule', () => {
       migrations: [...lessorMigrations],
       migrationsRun: true,
     });
-    const app = await start({ imports: [database, LessorModule.forRoot()], providers: [Report] });
-    expect(await app.get(Report).run()).toBe('0_40');
+    const app = await start({ imports: [database, LessorModule.forRoot()], providers: [Cleanup] });
+    await app.get(Cleanup).run();
+    expect(app.get(Cleanup).cleaned).toEqual([`${'0'.repeat(32)} to g by 1`]);
   });
 
   it('says what is missing without a DataSource', async () => {
@@ -127,9 +138,9 @@ describe('LessorModule', () => {
 
   it('feeds the metrics of an app with PrometheusModule, and ends with the app', async () => {
     const imports = [PrometheusModule.register(), LessorModule.forRoot({ lessor: 'memory' })];
-    const app = await start({ imports, providers: [Report, Worker] });
+    const app = await start({ imports, providers: [Cleanup, Worker] });
     await app.get(Worker).ready;
-    await app.get(Report).run();
+    await app.get(Cleanup).run();
     const text = await register.metrics();
     expect(text).toContain('turnpike_lessor_held_parts 64');
     expect(text).toContain('turnpike_lessor_acquire_duration_seconds_count 2');

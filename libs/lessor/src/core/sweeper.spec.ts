@@ -74,6 +74,20 @@ describe('Sweeper', () => {
     expect(results.some(({ leftToOthers }) => leftToOthers > 0)).toBe(true);
   });
 
+  it('does not process what somebody else processed between its scan and its lease', async () => {
+    const leftovers = new Leftovers(hashes(10));
+    const store = new MemoryLeaseStore();
+    const faster = sweeper(leftovers, store);
+    const scan = async (low: string, high: string, limit: number): Promise<string[]> => {
+      const found = await leftovers.scan(low, high, limit);
+      await faster.sweep();
+      return found;
+    };
+    const result = await sweeper(leftovers, store, { scan, shards: 1 }).sweep();
+    expect(result).toEqual({ processed: 0, leftToOthers: 10, complete: true });
+    expect(Math.max(...leftovers.processed.values())).toBe(1);
+  });
+
   it("leaves a dead sweeper's leftovers alone until its lease ends, and then processes them", async () => {
     const clock = new ManualClock();
     const leftovers = new Leftovers(hashes(3000));

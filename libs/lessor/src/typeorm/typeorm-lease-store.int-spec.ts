@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SystemClock } from 'nestjs-turnpike/timing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { testDatabases, type TestDatabase } from '../../../../test/support/databases.js';
 import { Partition } from '../core/partition.js';
@@ -7,6 +8,15 @@ import { leaseStoreContract } from '../testing/lease-store-contract.js';
 import { lessorContract } from '../testing/lessor-contract.js';
 import { lessorMigrations, lessorMigrationsFor } from './migrations.js';
 import { TypeOrmLeaseStore } from './typeorm-lease-store.js';
+
+class SkewedClock extends SystemClock {
+  constructor(private readonly skewMs: number) {
+    super();
+  }
+  override now(): number {
+    return super.now() + this.skewMs;
+  }
+}
 
 describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
   let db: TestDatabase;
@@ -27,6 +37,21 @@ describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
 
   it.each(lessorContract)('with a lessor: %s', async (_rule, check) => {
     await expect(check(new StoreLessor(store), new StoreLessor(other))).resolves.toBeUndefined();
+  });
+
+  it.each([600_000, -600_000])('does not care that a wall clock is %i ms off', async (skewMs) => {
+    const skewed = new StoreLessor(store, { clock: new SkewedClock(skewMs) });
+    const right = new StoreLessor(other);
+    const all = Partition.fromInts(0, 64);
+    const section = `skewed ${skewMs}`;
+    const parts = async (parts: readonly Partition[]) => parts.map(String);
+    await right.withLease(section, all, 60_000, async () => {
+      expect(await skewed.withLease(section, all, 60_000, parts), 'it does not steal').toEqual([]);
+    });
+    await skewed.withLease(section, all, 60_000, async (_, { signal }) => {
+      expect(await right.withLease(section, all, 60_000, parts), 'it does not lose').toEqual([]);
+      expect(signal.aborted).toBe(false);
+    });
   });
 
   it('wakes the balancers of a section when parts come free or members come and go, where it can', async () => {
