@@ -94,7 +94,8 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
 
   /** Undoes an `enter`, as if the job had never come in. A job that is not inside changes nothing. */
   leave(key: Key, jobId: JobId): void {
-    this.left(key, jobId, this.keys.get(key));
+    const entry = this.keys.leaveAlone(key, jobId);
+    if (entry) this.left(key, jobId, entry);
   }
 
   /** The failed job that holds the key. */
@@ -121,9 +122,9 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
   stateChanged(key: Key, jobId: JobId, state: JobState): void {
     checkJobState(state);
     if (state === 'failed') return this.failed(key, jobId);
-    const entry = this.keys.get(key);
-    if (!entry || entry.open) this.left(key, jobId, entry);
-    else this.changes.push({ key, jobId, state });
+    const entry = this.keys.leaveAlone(key, jobId);
+    if (entry?.open) this.left(key, jobId, entry);
+    else if (entry) this.changes.push({ key, jobId, state });
   }
 
   /** Applies the state changes told since the last time, and returns how many. Call it before reading what to enter next. */
@@ -174,16 +175,14 @@ export class Barrier<Key extends string | number | bigint = string, JobId extend
   }
 
   private apply({ key, jobId, state }: Change<Key, JobId>, concurrencyLimit: number): void {
-    const entry = this.keys.get(key);
-    if (entry) {
-      const next = onGate(entry.state, (gate) => afterPersisted(gate, jobId, state, concurrencyLimit));
-      this.become(key, entry, next);
-    }
+    const entry = this.keys.leaveAlone(key, jobId);
+    if (!entry) return;
+    const next = onGate(entry.state, (gate) => afterPersisted(gate, jobId, state, concurrencyLimit));
+    this.become(key, entry, next);
     this.left(key, jobId, entry);
   }
 
-  private left(key: Key, jobId: JobId, entry: KeyEntry<JobId> | undefined): void {
-    if (!entry) return this.keys.leaveAlone(key, jobId);
+  private left(key: Key, jobId: JobId, entry: KeyEntry<JobId>): void {
     entry.leave(jobId);
     if (entry.idle) this.keys.forget(key);
   }

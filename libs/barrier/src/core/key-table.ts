@@ -18,9 +18,12 @@ export class KeyTable<Key, JobId extends number | bigint> {
     return known === undefined || known === jobId;
   }
 
-  /** Forgets a key that has this job inside and nothing else. */
-  leaveAlone(key: Key, jobId: JobId): void {
-    if (this.keys.get(key) === jobId) this.keys.delete(key);
+  /** Forgets a key that has this job inside and nothing else; gives the entry of a key of which more is known. */
+  leaveAlone(key: Key, jobId: JobId): KeyEntry<JobId> | undefined {
+    const known = this.keys.get(key);
+    if (typeof known === 'object') return known;
+    if (known === jobId) this.keys.delete(key);
+    return undefined;
   }
 
   /** What is known of a key beyond one job inside. */

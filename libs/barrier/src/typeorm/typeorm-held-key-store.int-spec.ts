@@ -24,7 +24,13 @@ describe.each(testDatabases())('HeldKeyStore on %s', (_name, open) => {
   });
 
   it('holds after a restart what a barrier held before, also when it was told inside a transaction', async () => {
-    const before = await PersistentBarrier.open<string, bigint>({ name: 'restarted', store, jobIdType: 'bigint' });
+    const errors: unknown[] = [];
+    const before = await PersistentBarrier.open<string, bigint>({
+      name: 'restarted',
+      store,
+      jobIdType: 'bigint',
+      onStoreError: (error) => errors.push(error),
+    });
     await database.dataSource.transaction(async (tx) => {
       before.stateChanged('a', 2n ** 62n, 'failed', new Error('no route'));
       before.stateChanged('b', 1n, 'failed');
@@ -33,6 +39,7 @@ describe.each(testDatabases())('HeldKeyStore on %s', (_name, open) => {
       before.sync();
     });
     await before.saved();
+    expect(errors).toEqual([]);
     const after = await PersistentBarrier.open<string, bigint>({
       name: 'restarted',
       store: other,
