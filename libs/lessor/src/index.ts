@@ -3,6 +3,7 @@ export { LessorModule } from './lessor.module.js';
 export type { LessorExtras } from './lessor.module-definition.js';
 export type { LessorOptions } from './lessor.options.js';
 export { InjectLessor, LESSOR } from './lessor.decorators.js';
+export { LeaseEntity } from './typeorm/lease.entity.js';
 export { lessorMigrations, lessorMigrationsFor } from './typeorm/migrations.js';
 
 // Ranges of keys
@@ -14,7 +15,8 @@ export { StoreLessor, type Lease, type Lessor, type StoreLessorOptions, type Wit
 
 // Keeping a fair share
 export { LeaseBalancers, type OpenBalancerOptions } from './lease-balancers.js';
-export { LeaseBalancer, type LeaseBalancerOptions } from './core/lease-balancer.js';
+export { LeaseBalancer } from './core/lease-balancer.js';
+export type { LeaseBalancerOptions } from './core/lease-balancer-options.js';
 
 // Sweeping up leftovers
 export { Sweeper, type SweeperOptions, type SweepResult } from './core/sweeper.js';

@@ -1,6 +1,7 @@
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { Clock } from 'nestjs-turnpike/timing';
-import { LeaseBalancer, type LeaseBalancerOptions } from './core/lease-balancer.js';
+import { LeaseBalancer } from './core/lease-balancer.js';
+import type { LeaseBalancerOptions } from './core/lease-balancer-options.js';
 import type { LeaseObserver } from './core/lease-observer.js';
 import { StoreLessor, type Lessor } from './core/lessor.js';
 import { BalancingUnsupportedError } from './lessor.errors.js';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LeaseBalancer, type LeaseBalancerOptions } from './lease-balancer.js';
+import { LeaseBalancer } from './lease-balancer.js';
+import type { LeaseBalancerOptions } from './lease-balancer-options.js';
 import { MemoryLeaseStore } from './memory-lease-store.js';
 import { Partition } from './partition.js';
 
@@ -131,10 +132,12 @@ describe('LeaseBalancer', () => {
     await clock.advance(3 * TERM_MS);
     // It stays leased meanwhile, however long it takes.
     expect(sizes()).toEqual([32, 0]);
+    expect([a.starved, b.starved]).toEqual([false, true]);
     expect(UNIVERSE.split(64).filter((part) => a.holds(part))).toHaveLength(64);
     drained();
     await clock.advance(TERM_MS / 3);
     expect(sizes()).toEqual([32, 32]);
+    expect(b.starved).toBe(false);
     expect(UNIVERSE.split(64).filter((part) => a.holds(part))).toHaveLength(32);
     void a.stop();
     await clock.advance(0);
@@ -177,6 +180,18 @@ describe('LeaseBalancer', () => {
     view.state = 'up';
     await clock.advance(2 * TERM_MS);
     expect(sizes()).toEqual([32, 32]);
+  });
+
+  it('tells of an owner that fails to take parts, and keeps them', async () => {
+    const failure = new Error('not now');
+    const a = member('a', {
+      onAssigned: () => {
+        throw failure;
+      },
+    });
+    await a.pump();
+    expect(errors).toEqual([failure]);
+    expect(a.owned).toHaveLength(64);
   });
 
   it('hands over at once when it stops', async () => {

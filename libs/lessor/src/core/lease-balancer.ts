@@ -1,41 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { checkDuration, exponential, SystemClock, type Clock } from 'nestjs-turnpike/timing';
+import { checkInteger, exponential, SystemClock, type Clock } from 'nestjs-turnpike/timing';
 import { BoundedLeaseStore } from './bounded-lease-store.js';
+import { Drains } from './drains.js';
 import { fairShare } from './fair-share.js';
 import { HeldParts, isOurs, type HeldPart } from './held-parts.js';
-import type { LeaseObserver } from './lease-observer.js';
+import type { LeaseBalancerOptions } from './lease-balancer-options.js';
 import type { LeaseGrant, LeaseStore } from './lease-store.js';
 import { LeaseTerm } from './lease-term.js';
 import type { Partition } from './partition.js';
 import { shardsOf } from './shards-of.js';
-
-export interface LeaseBalancerOptions {
-  readonly store: LeaseStore;
-  /** All members of a section must have the same universe and the same shards. */
-  readonly section: string;
-  /** What is shared out. */
-  readonly universe: Partition;
-  /** Into how many parts the universe is split. Default: its size, a part per key; needed when that is above 4096. */
-  readonly shards?: number;
-  /** A name for people. Two processes with one name are still two members: a random suffix is added. Default: a UUID. */
-  readonly memberId?: string;
-  /** How long a lease lives without being renewed, and so how long a dead member's parts lie idle. Default: 10,000 ms. */
-  readonly termMs?: number;
-  readonly clock?: Clock;
-  /**
-   * These parts are ours now. `afterExpiry`: their last holder did not give them back, its lease ran out; what it did
-   * last is unknown. Returns at once: what takes longer goes on by itself.
-   */
-  readonly onAssigned: (parts: readonly Partition[], how: { readonly afterExpiry: boolean }) => void;
-  /**
-   * Stop working on these parts, and resolve when nothing of the kind is under way. They stay leased meanwhile, unless
-   * the lease is what ended (`holds` says so). When it rejects, the parts are left to expire: nobody knows what is going on.
-   */
-  readonly onRevoked: (parts: readonly Partition[]) => Promise<void>;
-  /** A round, a release or an `onRevoked` that failed. The balancer goes on. Default: nothing is told. */
-  readonly onError?: (error: unknown) => void;
-  readonly observer?: LeaseObserver;
-}
 
 interface Running {
   readonly end: AbortController;
@@ -69,7 +42,7 @@ export class LeaseBalancer {
   private readonly clock: Clock;
   private readonly store: LeaseStore;
   private readonly held = new HeldParts();
-  private readonly drains = new Set<Promise<void>>();
+  private readonly drains: Drains;
   private running: Running | undefined;
   private stopping: Promise<void> | undefined;
   private round: Promise<number> | undefined;
@@ -81,11 +54,12 @@ export class LeaseBalancer {
 
   constructor(private readonly o: LeaseBalancerOptions) {
     this.termMs = o.termMs ?? 10_000;
-    checkDuration('termMs', this.termMs, 30);
+    checkInteger('termMs', this.termMs, 30);
     this.parts = shardsOf(o.universe, o.shards);
     this.clock = o.clock ?? new SystemClock();
     this.fedAtMs = this.clock.monotonic();
     this.store = new BoundedLeaseStore(o.store, this.clock, this.termMs);
+    this.drains = new Drains(this.held, this.store, o);
     this.memberId = o.memberId === undefined ? randomUUID() : `${o.memberId}#${randomBytes(6).toString('hex')}`;
   }
 
@@ -171,17 +145,24 @@ export class LeaseBalancer {
     this.askBack(this.held.owned());
     await this.round?.catch(() => undefined);
     // Only now: a heartbeat of that round would bring us back.
-    if (this.joined)
-      await this.store.heartbeat(this.o.section, this.memberId, 0).catch((error: unknown) => this.o.onError?.(error));
+    if (this.joined) await this.leave();
     this.joined = false;
     this.aliveAtMs = Number.NEGATIVE_INFINITY;
-    await Promise.all(this.drains);
+    await this.drains.finished();
     const { running } = this;
     await running?.unwatch?.();
     running?.end.abort();
     this.wake();
     await running?.loops;
     this.running = undefined;
+  }
+
+  private async leave(): Promise<void> {
+    try {
+      await this.store.heartbeat(this.o.section, this.memberId, 0);
+    } catch (error) {
+      this.o.onError?.(error);
+    }
   }
 
   /** @returns in how many ms the next round is due */
@@ -255,7 +236,16 @@ export class LeaseBalancer {
     this.held.add(parts, token, term);
     for (const afterExpiry of [false, true]) {
       const assigned = parts.filter((part) => part.afterExpiry === afterExpiry).map(({ partition }) => partition);
-      if (assigned.length > 0) this.o.onAssigned(assigned, { afterExpiry });
+      if (assigned.length > 0) this.tell(assigned, afterExpiry);
+    }
+  }
+
+  /** A throw here must not keep the other parts from their owner. */
+  private tell(assigned: readonly Partition[], afterExpiry: boolean): void {
+    try {
+      this.o.onAssigned(assigned, { afterExpiry });
+    } catch (error) {
+      this.o.onError?.(error);
     }
   }
 
@@ -272,35 +262,18 @@ export class LeaseBalancer {
   private revokeLost(parts: readonly HeldPart[]): void {
     const owned = parts.filter(({ state }) => state === 'owned');
     for (const part of parts) if (isOurs(part)) part.state = 'lost';
-    this.drain(owned);
+    this.beginDraining(owned);
   }
 
   private askBack(parts: readonly HeldPart[]): void {
     for (const part of parts) part.state = 'draining';
-    this.drain(parts);
+    this.beginDraining(parts);
   }
 
-  /** Runs beside the rounds. */
-  private drain(parts: readonly HeldPart[]): void {
+  private beginDraining(parts: readonly HeldPart[]): void {
     if (parts.length === 0) return;
     this.fedAtMs = this.clock.monotonic();
-    const drain = this.drained(parts)
-      .catch((error: unknown) => this.o.onError?.(error))
-      .finally(() => {
-        this.held.remove(parts);
-        this.drains.delete(drain);
-        const released = parts.filter(({ state }) => state === 'drained').length;
-        this.o.observer?.ended(released, 'released');
-        this.o.observer?.ended(parts.length - released, 'lost');
-      });
-    this.drains.add(drain);
-  }
-
-  private async drained(parts: readonly HeldPart[]): Promise<void> {
-    await this.o.onRevoked(parts.map(({ partition }) => partition));
-    for (const part of parts) if (isOurs(part)) part.state = 'drained';
-    // Those that were lost too: it tells the next holder that they were left in order.
-    await this.store.release(this.o.section, parts);
+    this.drains.begin(parts);
   }
 
   private get hungry(): boolean {

@@ -6,6 +6,7 @@ import { Partition } from '../core/partition.js';
 import { StoreLessor } from '../core/lessor.js';
 import { leaseStoreContract } from '../testing/lease-store-contract.js';
 import { lessorContract } from '../testing/lessor-contract.js';
+import { LeaseEntity } from './lease.entity.js';
 import { lessorMigrations, lessorMigrationsFor } from './migrations.js';
 import { TypeOrmLeaseStore } from './typeorm-lease-store.js';
 
@@ -24,7 +25,10 @@ describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
   let other: TypeOrmLeaseStore;
 
   beforeAll(async () => {
-    db = await open({ migrations: [...lessorMigrations, ...lessorMigrationsFor('app_')] });
+    db = await open({
+      migrations: [...lessorMigrations, ...lessorMigrationsFor('app_')],
+      entities: [LeaseEntity],
+    });
     store = new TypeOrmLeaseStore(db.dataSource);
     // Two DataSources on one SQLite file in one process block each other's event loop: there it is its own other.
     other = new TypeOrmLeaseStore(db.name === 'sqlite' ? db.dataSource : await db.connect());
@@ -73,6 +77,15 @@ describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
     } finally {
       await unwatch?.();
     }
+  });
+
+  it('writes rows that the entity reads', async () => {
+    const desired = [Partition.fromInts(10, 32)];
+    const { token } = await store.acquire({ section: 'rows', holder: 'me', desired, termMs: 60_000 });
+    const row = await db.dataSource.getRepository(LeaseEntity).findOneByOrFail({ section: 'rows' });
+    expect(row).toMatchObject({ low: 'a'.padStart(65, '0'), high: '20'.padStart(65, '0'), holder: 'me' });
+    expect(BigInt(row.token)).toBe(token);
+    expect(Math.abs(Number(row.leaseUntil) - Date.now() - 60_000)).toBeLessThan(5000);
   });
 
   it('removes expired leases that nobody asked for in a day', async () => {
