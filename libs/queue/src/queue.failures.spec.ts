@@ -1,6 +1,6 @@
 import { fixed } from 'nestjs-turnpike/timing';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MemoryBatchStore } from './testing/index.js';
 import { Queue, type Process, type QueueOptions } from './index.js';
 
@@ -89,6 +89,37 @@ describe('A store that fails', () => {
     await clock.advance(40_000);
     expect(processed).toEqual([1]);
     expect((await store.stats()).batches).toBe(0);
+  });
+});
+
+describe('A callback that throws', () => {
+  it('ends neither the worker nor the commits', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const onInternalError = (): never => {
+      throw new Error('no logger');
+    };
+    const { queue, clock, broken, processed } = breakable({ onInternalError });
+    broken.add('append').add('claim');
+    await queue.push(1);
+    await clock.advance(1000);
+    broken.clear();
+    await clock.advance(5000);
+    expect(processed).toEqual([1]);
+    expect(warn).toHaveBeenCalledWith('A callback of the queue "test" threw: no logger', 'TurnpikeQueueWarning');
+  });
+});
+
+describe('A batch of another codec', () => {
+  it('that another process stored meanwhile is reported, not processed, and stays as it is', async () => {
+    const { queue, clock, store, errors, processed } = breakable({ claimMs: 1000 });
+    await queue.open();
+    await store.append([{ codec: 'v8', items: 1, data: Buffer.from('?') }]);
+    await queue.push(1);
+    await clock.advance(500);
+    expect(processed).toEqual([1]);
+    expect(errors.join()).toMatch(/holds batches written by the codec v8, but is configured with json/);
+    expect((await queue.stats()).items).toBe(1);
+    await queue.close();
   });
 });
 

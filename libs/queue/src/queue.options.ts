@@ -95,7 +95,12 @@ export function resolveQueueOptions<Item>(options: QueueOptions<Item>): Resolved
     flushSize,
   };
   check(resolved);
-  return Object.freeze(resolved);
+  const { onProcessError, onInternalError } = resolved;
+  return Object.freeze({
+    ...resolved,
+    onProcessError: guarded(options.name, onProcessError),
+    onInternalError: guarded(options.name, onInternalError),
+  });
 }
 
 function check<Item>(options: ResolvedQueueOptions<Item>): void {
@@ -121,6 +126,17 @@ function check<Item>(options: ResolvedQueueOptions<Item>): void {
 /** Options that are spelled out as undefined take their default too. */
 function given<Options extends object>(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
+}
+
+/** A callback that throws must not end the worker or the commits that report to it. */
+function guarded<Args extends unknown[]>(queue: string, callback: (...args: Args) => void): (...args: Args) => void {
+  return (...args) => {
+    try {
+      callback(...args);
+    } catch (error) {
+      warn(`A callback of the queue "${queue}" threw`, error);
+    }
+  };
 }
 
 function warn(what: string, error: unknown): void {

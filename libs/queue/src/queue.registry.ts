@@ -39,7 +39,11 @@ export class QueueRegistry implements OnModuleDestroy {
     const { maxBatchAgeMs = 0, ...behaviour } = { ...this.defaults, ...options };
     checkHealthOptions({ maxBatchAgeMs });
     const queue = new Queue<unknown>(
-      async (batch, context) => entry.process?.(batch, context),
+      async (batch, context) => {
+        if (!entry.process)
+          throw new QueueProcessorError(`The queue "${name}" was started before its processor was found.`);
+        await entry.process(batch, context);
+      },
       {
         ...behaviour,
         dataSource,
