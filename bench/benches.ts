@@ -4,5 +4,6 @@ import { type Bench } from './support/bench.js';
 export const benches: Readonly<Record<string, () => Promise<{ readonly default: Bench }>>> = {
   barrier: () => import('./barrier.bench.js'),
   checkpoint: () => import('./checkpoint.bench.js'),
+  lessor: () => import('./lessor.bench.js'),
   queue: () => import('./queue.bench.js'),
 };
