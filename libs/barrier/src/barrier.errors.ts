@@ -39,7 +39,7 @@ export class UnsupportedStateError extends BarrierError {
 
   constructor(readonly state: unknown) {
     super(
-      `The barrier knows no job state ${JSON.stringify(state)}: ` +
+      `The barrier knows no job state ${typeof state === 'string' ? JSON.stringify(state) : String(state)}: ` +
         `say 'succeeded', 'filtered', 'failed', 'aborted' or 'waiting'.`,
     );
   }

@@ -1,6 +1,9 @@
 import { UnsupportedStateError } from '../barrier.errors.js';
 
-/** The states that the barrier is told after they were persisted. `waiting`: the job goes back and asks again later. */
+/**
+ * The states that the barrier is told after they were persisted. `filtered`: it was decided not to send the job. `aborted`: it
+ * ended without success. `waiting`: it goes back and asks again later.
+ */
 export type PersistedState = 'succeeded' | 'filtered' | 'aborted' | 'waiting';
 
 /** `failed`: the job will be retried, and holds its key from now on. A failure for good is `aborted`. */
