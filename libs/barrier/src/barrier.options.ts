@@ -1,9 +1,9 @@
+import { DEFAULT_TABLE_PREFIX, checkTablePrefix } from 'nestjs-turnpike/dialect';
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import { checkDuration, SystemClock, type Clock, type RetryPolicy } from 'nestjs-turnpike/timing';
 import type { BarrierOptions } from './core/barrier-options.js';
 import type { HeldKeyStore } from './core/held-key-store.js';
 import type { PersistentBarrierOptions } from './core/persistent-barrier.js';
-import { checkPrefix, DEFAULT_TABLE_PREFIX } from './typeorm/held-key-table.js';
 
 export interface BarrierHealthOptions {
   /** Health is down while a key has been held for longer. Default: 3,600,000 ms. */
@@ -44,7 +44,7 @@ export interface AsyncBarrierFeature<Key, JobId>
 /** Fills in the defaults. Throws a RangeError that names the option when a value breaks its rule. */
 export function resolveBarrierModuleOptions(options: BarrierModuleOptions = {}): ResolvedBarrierModuleOptions {
   const { tablePrefix = DEFAULT_TABLE_PREFIX, maxHoldAgeMs = 3_600_000, closeTimeoutMs = 5000 } = options;
-  checkPrefix(tablePrefix);
+  checkTablePrefix(tablePrefix);
   checkDuration('maxHoldAgeMs', maxHoldAgeMs);
   checkDuration('closeTimeoutMs', closeTimeoutMs);
   const { clock = new SystemClock(), store, retryPolicy } = options;

@@ -1,3 +1,4 @@
+import { DEFAULT_TABLE_PREFIX, checkTablePrefix } from 'nestjs-turnpike/dialect';
 import { checkDuration } from 'nestjs-turnpike/timing';
 import { type CheckpointStore } from './core/checkpoint-store.js';
 import {
@@ -6,7 +7,6 @@ import {
   resolveCommitOptions,
   type StreamEnvironment,
 } from './core/stream-options.js';
-import { checkPrefix, DEFAULT_TABLE_PREFIX } from './typeorm/checkpoint-table.js';
 
 /** The commit policy holds for every stream that is opened without one of its own. */
 export interface CheckpointOptions extends CommitPolicy, StreamEnvironment {
@@ -25,7 +25,7 @@ export type ResolvedCheckpointOptions = CommitOptions &
 /** Fills in the defaults. Throws a RangeError that names the option when a value breaks its rule. */
 export function resolveCheckpointOptions(options: CheckpointOptions = {}): ResolvedCheckpointOptions {
   const { store, tablePrefix = DEFAULT_TABLE_PREFIX, maxUnresolvedAgeMs = 300_000 } = options;
-  checkPrefix(tablePrefix);
+  checkTablePrefix(tablePrefix);
   checkDuration('maxUnresolvedAgeMs', maxUnresolvedAgeMs);
   return Object.freeze({ ...resolveCommitOptions(options), store, tablePrefix, maxUnresolvedAgeMs });
 }

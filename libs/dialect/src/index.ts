@@ -1,6 +1,7 @@
 // Writing statements for every database
 export { dialectOf, type DatabaseKind, type Dialect } from './dialect.js';
 export type { Parameters } from './parameters.js';
+export { checkTablePrefix, DEFAULT_TABLE_PREFIX } from './table-prefix.js';
 export { byteWiseText } from './byte-wise-text.js';
 export { execute, runnerOf, type Executed, type Executor } from './execute.js';
 

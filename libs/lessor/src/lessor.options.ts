@@ -1,6 +1,6 @@
+import { DEFAULT_TABLE_PREFIX, checkTablePrefix } from 'nestjs-turnpike/dialect';
 import { checkOption, SystemClock, type Clock } from 'nestjs-turnpike/timing';
 import type { LessorFactory } from './core/lessor-registry.js';
-import { checkPrefix, DEFAULT_TABLE_PREFIX } from './typeorm/tables.js';
 
 export interface LessorOptions {
   /**
@@ -24,6 +24,6 @@ export function resolveLessorOptions(options: LessorOptions = {}): ResolvedLesso
   for (const [id, factory] of Object.entries(lessors)) {
     checkOption(`lessors.${id}`, factory, typeof factory === 'function', 'be a function that makes a lessor');
   }
-  checkPrefix(tablePrefix);
+  checkTablePrefix(tablePrefix);
   return Object.freeze({ lessor, lessors, tablePrefix, clock });
 }

@@ -72,7 +72,7 @@ function resolveRelayOptions(options: RelayOptions): ResolvedOutboxOptions['rela
   const { processorId, processIntervalMs = 500, claimDurationMs = 10_000, batchSize = 1000 } = options;
   const { publishTimeoutMs = 30_000, maxInFlight = 100, clock = new SystemClock() } = options;
   checkDuration('relay.processIntervalMs', processIntervalMs, 1);
-  checkDuration('relay.claimDurationMs', claimDurationMs, 100);
+  checkInteger('relay.claimDurationMs', claimDurationMs, 100);
   checkInteger('relay.batchSize', batchSize, 1, 10_000);
   checkDuration('relay.publishTimeoutMs', publishTimeoutMs, 1);
   checkInteger('relay.maxInFlight', maxInFlight, 1);

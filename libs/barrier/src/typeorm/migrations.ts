@@ -1,7 +1,7 @@
-import { byteWiseText, dialectOf } from 'nestjs-turnpike/dialect';
+import { byteWiseText, checkTablePrefix, DEFAULT_TABLE_PREFIX, dialectOf } from 'nestjs-turnpike/dialect';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { MAX_BARRIER_LENGTH, MAX_ERROR_LENGTH, MAX_KEY_LENGTH } from '../core/held-key-store.js';
-import { checkPrefix, DEFAULT_TABLE_PREFIX, heldKeyTable } from './held-key-table.js';
+import { heldKeyTable } from './held-key-table.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -10,7 +10,7 @@ export const barrierMigrations: readonly Migration[] = barrierMigrationsFor(DEFA
 
 /** The same for a table with another prefix than `turnpike_`; give the same one to the store. */
 export function barrierMigrationsFor(prefix: string): readonly Migration[] {
-  checkPrefix(prefix);
+  checkTablePrefix(prefix);
   return [createHeldKeyTable(prefix)];
 }
 

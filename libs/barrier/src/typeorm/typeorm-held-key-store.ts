@@ -1,7 +1,7 @@
-import { dialectOf, execute, type Dialect } from 'nestjs-turnpike/dialect';
+import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, execute } from 'nestjs-turnpike/dialect';
 import type { DataSource } from 'typeorm';
 import type { HeldKey, HeldKeyStore, HoldChanges } from '../core/held-key-store.js';
-import { DEFAULT_TABLE_PREFIX, heldKeyTable } from './held-key-table.js';
+import { heldKeyTable } from './held-key-table.js';
 
 interface Row {
   key: string;

@@ -1,6 +1,6 @@
-import { byteWiseText, dialectOf } from 'nestjs-turnpike/dialect';
+import { byteWiseText, checkTablePrefix, DEFAULT_TABLE_PREFIX, dialectOf } from 'nestjs-turnpike/dialect';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkpointTable, checkPrefix, DEFAULT_TABLE_PREFIX } from './checkpoint-table.js';
+import { checkpointTable } from './checkpoint-table.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -9,7 +9,7 @@ export const checkpointMigrations: readonly Migration[] = checkpointMigrationsFo
 
 /** The same for a table with another prefix than `turnpike_`; give the same one to the store. */
 export function checkpointMigrationsFor(prefix: string): readonly Migration[] {
-  checkPrefix(prefix);
+  checkTablePrefix(prefix);
   return [createCheckpointTable(prefix)];
 }
 

@@ -1,4 +1,4 @@
-import { type Dialect, dialectOf, execute, type Executor } from 'nestjs-turnpike/dialect';
+import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, execute, type Executor } from 'nestjs-turnpike/dialect';
 import type { DataSource } from 'typeorm';
 import {
   type CheckpointStore,
@@ -6,7 +6,7 @@ import {
   type JsonValue,
   type OpenedCheckpoint,
 } from '../core/checkpoint-store.js';
-import { checkpointTable, DEFAULT_TABLE_PREFIX } from './checkpoint-table.js';
+import { checkpointTable } from './checkpoint-table.js';
 
 interface Row {
   partition: string;

@@ -1,6 +1,12 @@
-import { byteWiseText, dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
+import {
+  byteWiseText,
+  checkTablePrefix,
+  type DatabaseKind,
+  DEFAULT_TABLE_PREFIX,
+  dialectOf,
+} from 'nestjs-turnpike/dialect';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkPrefix, DEFAULT_TABLE_PREFIX, leaseTables } from './tables.js';
+import { leaseTables } from './tables.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -9,7 +15,7 @@ export const lessorMigrations: readonly Migration[] = lessorMigrationsFor(DEFAUL
 
 /** The same for tables with another prefix than `turnpike_`; give the same one to the store. */
 export function lessorMigrationsFor(prefix: string): readonly Migration[] {
-  checkPrefix(prefix);
+  checkTablePrefix(prefix);
   return [createLeaseTables(prefix)];
 }
 

@@ -1,7 +1,4 @@
-import { checkOption } from 'nestjs-turnpike/timing';
-import type { Dialect } from 'nestjs-turnpike/dialect';
-
-export const DEFAULT_TABLE_PREFIX = 'turnpike_';
+import { checkTablePrefix, type Dialect } from 'nestjs-turnpike/dialect';
 
 /** The tables' names, quoted for statements. */
 export interface LeaseTables {
@@ -13,13 +10,8 @@ export interface LeaseTables {
   readonly member: string;
 }
 
-export function checkPrefix(prefix: string): void {
-  const rule = 'be lower-case letters, digits and underscores, at most 31';
-  checkOption('tablePrefix', prefix, /^[a-z_][a-z0-9_]{0,30}$/.test(prefix), rule);
-}
-
 export function leaseTables(dialect: Dialect, prefix: string): LeaseTables {
-  checkPrefix(prefix);
+  checkTablePrefix(prefix);
   return {
     section: dialect.quote(`${prefix}lease_section`),
     lease: dialect.quote(`${prefix}lease`),

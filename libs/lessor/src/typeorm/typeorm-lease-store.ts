@@ -1,4 +1,4 @@
-import { dialectOf, serializeSqlite, type Dialect } from 'nestjs-turnpike/dialect';
+import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, serializeSqlite } from 'nestjs-turnpike/dialect';
 import { checkOption } from 'nestjs-turnpike/timing';
 import type { DataSource, EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
@@ -6,7 +6,7 @@ import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '.
 import { LeaseStatements } from './lease-statements.js';
 import { PostgresShortcuts } from './postgres-shortcuts.js';
 import { PostgresWatch } from './postgres-watch.js';
-import { DEFAULT_TABLE_PREFIX, leaseTables } from './tables.js';
+import { leaseTables } from './tables.js';
 
 export interface TypeOrmLeaseStoreOptions {
   /** What the tables' names begin with; that of the migrations. Default: `turnpike_`. */

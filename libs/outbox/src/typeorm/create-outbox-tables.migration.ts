@@ -25,7 +25,8 @@ const TYPES: Record<
     text: 'longtext',
     entryId: 'bigint not null auto_increment',
     entryKeys: ', primary key (shard, id), unique key turnpike_outbox_entry_id (id)',
-    options: 'engine = innodb',
+    // Every letter in every column, also where the database's default is latin1.
+    options: 'engine = innodb default character set utf8mb4',
   },
 };
 

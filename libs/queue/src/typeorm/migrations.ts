@@ -1,6 +1,6 @@
-import { dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
+import { byteWiseText, type DatabaseKind, DEFAULT_TABLE_PREFIX, dialectOf } from 'nestjs-turnpike/dialect';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { DEFAULT_TABLE_PREFIX, queueTables } from './queue-tables.js';
+import { queueTables } from './queue-tables.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -28,29 +28,30 @@ function createQueueTables(prefix: string): Migration {
 
     async up(runner: QueryRunner): Promise<void> {
       const { kind } = dialectOf(runner.dataSource);
+      const queue = `queue ${await byteWiseText(runner, 100)} not null`;
       // `data` comes last: SQLite reads a long row only up to the column it needs.
       await runner.query(
         `create table ${batch} (
           id ${ID[kind]},
-          queue varchar(100) not null,
+          ${queue},
           stored_at bigint not null,
           available_at bigint not null,
           token varchar(36),
           codec varchar(100) not null,
           items int not null,
           data ${BYTES[kind]} not null
-        ) ${kind === 'postgres' ? VACUUM : await collation(runner)}`,
+        ) ${{ postgres: VACUUM, mysql: INNODB, sqlite: '' }[kind]}`,
       );
       await runner.query(`create index ${batch}_queue_id on ${batch} (queue, id)`);
       await runner.query(
         `create table ${deadLetter} (
           id ${ID[kind]},
-          queue varchar(100) not null,
+          ${queue},
           died_at bigint not null,
           codec varchar(100) not null,
           error text not null,
           data ${BYTES[kind]} not null
-        ) ${await collation(runner)}`,
+        ) ${kind === 'mysql' ? INNODB : ''}`,
       );
       await runner.query(`create index ${deadLetter}_queue_id on ${deadLetter} (queue, id)`);
     }
@@ -68,11 +69,5 @@ function createQueueTables(prefix: string): Migration {
  */
 const VACUUM = 'with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)';
 
-/** MySQL and MariaDB would compare names without regard to case and accents. */
-async function collation(runner: QueryRunner): Promise<string> {
-  if (dialectOf(runner.dataSource).kind !== 'mysql') return '';
-  // utf8mb4_bin ignores blanks at the end, and the collation that does not has another name on MariaDB.
-  const [{ version }] = (await runner.query('select version() as version')) as [{ version: string }];
-  const name = version.includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
-  return `engine = InnoDB default character set utf8mb4 collate ${name}`;
-}
+/** Every letter in every column, also where the database's default is latin1. */
+const INNODB = 'engine = innodb default character set utf8mb4';

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { checkServer, dialectOf, execute, serializeSqlite, type Executor } from 'nestjs-turnpike/dialect';
+import {
+  checkServer,
+  DEFAULT_TABLE_PREFIX,
+  dialectOf,
+  execute,
+  type Executor,
+  serializeSqlite,
+} from 'nestjs-turnpike/dialect';
 import type { DataSource } from 'typeorm';
 import {
   type BatchStore,
@@ -12,7 +19,7 @@ import {
 import { CodecMismatchError } from '../queue.errors.js';
 import { BatchStatements, type ClaimRequest, type Statement } from './batch-statements.js';
 import { DeadLetterStatements } from './dead-letter-statements.js';
-import { DEFAULT_TABLE_PREFIX, queueTables } from './queue-tables.js';
+import { queueTables } from './queue-tables.js';
 
 export interface TypeOrmBatchStoreOptions {
   readonly queue: string;
