@@ -37,14 +37,18 @@ describe('Queue.close', () => {
     await expect(escaped[Symbol.asyncDispose]()).resolves.toBeUndefined();
   });
 
-  it('keeps what was pushed before, those too that wait for room', async () => {
-    const store = lasting();
-    const queue = new Queue<number>(async () => undefined, { name: 'test', store, capacity: 1 }, { autoStart: false });
-    const pushes = [1, 2, 3].map((item) => queue.push(item));
-    await queue.close();
-    await Promise.all(pushes);
-    expect(await left(store)).toEqual(['[1]', '[2]', '[3]']);
-  });
+  it.each([0, 1])(
+    'keeps what was pushed before, those too that wait for room, with flushSize %i',
+    async (flushSize) => {
+      const store = lasting();
+      const options = { name: 'test', store, capacity: 1, flushSize };
+      const queue = new Queue<number>(async () => undefined, options, { autoStart: false });
+      const pushes = [1, 2, 3].map((item) => queue.push(item));
+      await queue.close();
+      await Promise.all(pushes);
+      expect(await left(store)).toEqual(['[1]', '[2]', '[3]']);
+    },
+  );
 
   it('keeps what process pushes while it ends, and gives it no second way in later', async () => {
     const store = lasting();

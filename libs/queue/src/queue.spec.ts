@@ -154,6 +154,14 @@ describe('Queue works', () => {
     expect((await queue.stats()).workers).toEqual({ alive: 10, working: 10, total: 10 });
   });
 
+  it('waking as many idle workers as one commit has batches for', async () => {
+    const { calls, clock, queue } = recorded({ workers: 5 }, () => new Promise(() => undefined));
+    await clock.advance(0);
+    for (const item of [1, 2, 3]) await queue.push(item);
+    await queue.flush();
+    await expect.poll(() => calls).toEqual(['0: 1', '0: 2', '0: 3']);
+  });
+
   it('retrying at the times of its policy, then after its cooldown again', async () => {
     const retryPolicy = fixed(3, 100).withJitter(0).withCooldown(500);
     const { clock, calls, pushAll } = recorded({ retryPolicy }, () => Promise.reject(new Error('no')));
@@ -189,7 +197,11 @@ describe('Queue pushes', () => {
       return append(batches);
     };
     const { queue } = recorded({ store, clock, flushSize: 1000 });
-    await Promise.all([1, 2, 3].map((item) => queue.push(item, { until: 'stored' })));
+    const pushAfter = async (promises: number): Promise<void> => {
+      for (let count = 0; count < promises; count++) await Promise.resolve();
+      await queue.push(promises, { until: 'stored' });
+    };
+    await Promise.all([0, 5, 50].map(pushAfter));
     expect(sizes).toEqual([1]);
   });
 
