@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { fixed } from 'nestjs-turnpike/timing';
+import { fixed, type RetryPolicy } from 'nestjs-turnpike/timing';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
 import { describe, expect, it } from 'vitest';
 import type { HeldKey, HoldChanges } from './held-key-store.js';
@@ -8,7 +8,7 @@ import { HoldWriter } from './hold-writer.js';
 const hold = (key: string, failedJobId = 1n): HeldKey => ({ key, failedJobId, sinceMs: 0, lastError: undefined });
 
 /** A writer whose saves end when the test says so. */
-function open() {
+function open(retryPolicy: RetryPolicy = fixed(0, 100).withJitter(0)) {
   const clock = new ManualClock();
   const saves: { changes: HoldChanges; succeed: () => Promise<void>; fail: () => Promise<void> }[] = [];
   const errors: unknown[] = [];
@@ -19,7 +19,7 @@ function open() {
         const fail = () => (reject(new Error('store is away')), clock.advance(0));
         saves.push({ changes, succeed, fail });
       }),
-    retryPolicy: fixed(0, 100).withJitter(0),
+    retryPolicy,
     clock,
     onError: (error, failures) => errors.push([(error as Error).message, failures]),
   });
@@ -97,6 +97,17 @@ describe('HoldWriter', () => {
       ['store is away', 2],
     ]);
     expect([writer.failures, saved.now]).toEqual([0, 'saved']);
+  });
+
+  it('goes on with pauses when the attempts of its policy are used up', async () => {
+    const { writer, clock, saves } = open(fixed(1, 0));
+    writer.put('a', hold('a'));
+    await clock.advance(0);
+    await saves[0]?.fail();
+    await clock.advance(999);
+    expect(saves).toHaveLength(1);
+    await clock.advance(1);
+    expect(saves).toHaveLength(2);
   });
 
   it('does not take a later change to be stored by a save that began before it', async () => {

@@ -5,12 +5,15 @@ import type { HeldKey, HoldChanges } from './held-key-store.js';
 export interface HoldWriterOptions {
   /** Rejects when a part of the changes may not be stored. */
   readonly save: (changes: HoldChanges) => Promise<void>;
-  /** `delayFor` says when a failed save is tried again; after its last attempt, every `cooldownMs`. */
+  /** `delayFor` says when a failed save is tried again; after its last attempt, every `cooldownMs`, 1 s at least. */
   readonly retryPolicy: RetryPolicy;
   readonly clock: Clock;
   /** Called with each failed save, and how many have failed in a row. It must not throw. */
   readonly onError: (error: unknown, failures: number) => void;
 }
+
+/** A policy whose attempts are used up may have no cooldown, and a store that fails must not be asked without a pause. */
+const LEAST_COOLDOWN_MS = 1000;
 
 interface Waiter {
   readonly upTo: number;
@@ -117,7 +120,7 @@ export class HoldWriter {
 
   private async backOff(): Promise<void> {
     const { clock, retryPolicy } = this.options;
-    const delayMs = retryPolicy.delayFor(this.failures) ?? retryPolicy.cooldownMs;
+    const delayMs = retryPolicy.delayFor(this.failures) ?? Math.max(retryPolicy.cooldownMs, LEAST_COOLDOWN_MS);
     await clock.sleep(delayMs, this.closed.signal).catch(() => undefined);
   }
 }
