@@ -7,9 +7,12 @@ import type { BarrierFeature, ResolvedBarrierModuleOptions } from './barrier.opt
 import type { HeldKeyStore } from './core/held-key-store.js';
 import { PersistentBarrier } from './core/persistent-barrier.js';
 
+/** What metrics and health show of holds, whoever keeps them. */
+export type WatchedHolds = Pick<PersistentBarrier, 'name' | 'held' | 'oldestHoldAgeMs'>;
+
 /** What the app watches of a barrier, whatever its keys and job ids are. */
 export interface RegisteredBarrier {
-  readonly barrier: Pick<PersistentBarrier, 'name' | 'held' | 'oldestHoldAgeMs' | 'storeFailures' | 'close'>;
+  readonly barrier: WatchedHolds & Pick<PersistentBarrier, 'storeFailures' | 'close'>;
   readonly maxHoldAgeMs: number;
 }
 
@@ -67,6 +70,27 @@ export class BarrierRegistry implements OnModuleDestroy {
     this.opened.push({ barrier, maxHoldAgeMs });
     this.metrics.observe(barrier);
     return barrier;
+  }
+
+  /** Shows the holds of one who keeps them in a place of its own, as the outbox does, beside those of the app's barriers. */
+  watch(holds: WatchedHolds): void {
+    if (this.names.has(holds.name)) throw new DuplicateBarrierError(holds.name);
+    this.names.add(holds.name);
+    this.opened.push({
+      barrier: {
+        name: holds.name,
+        get held() {
+          return holds.held;
+        },
+        get oldestHoldAgeMs() {
+          return holds.oldestHoldAgeMs;
+        },
+        storeFailures: 0,
+        close: async () => undefined,
+      },
+      maxHoldAgeMs: this.options.maxHoldAgeMs,
+    });
+    this.metrics.observe(holds);
   }
 
   /** Before onApplicationShutdown, in which TypeORM closes its DataSource. */

@@ -18,6 +18,7 @@ export type { JobState } from './core/job-state.js';
 
 // Operating
 export { BarrierHealthIndicator } from './barrier.health.js';
+export { BarrierRegistry, type WatchedHolds } from './barrier.registry.js';
 
 // Where held keys are kept
 export { TypeOrmHeldKeyStore } from './typeorm/typeorm-held-key-store.js';

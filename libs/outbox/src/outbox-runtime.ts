@@ -1,4 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { BarrierRegistry, WatchedHolds } from 'nestjs-turnpike/barrier';
 import { LeaseBalancer, Partition, TypeOrmLeaseStore } from 'nestjs-turnpike/lessor';
 import type { StoredEntry } from './core/message.js';
 import type { Publisher } from './core/publisher.js';
@@ -24,6 +25,7 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
     publisher: Publisher,
     private readonly options: ResolvedOutboxOptions,
     private readonly metrics: OutboxMetrics,
+    barriers: BarrierRegistry | undefined,
   ) {
     const { relay, retry } = options;
     const parts = Partition.fromInts(0n, BigInt(shards)).split(shards);
@@ -50,6 +52,7 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
         roundFailed: (error) => this.logger.error(`A round failed, and is tried again: ${error.message}`),
       },
     });
+    barriers?.watch(holdsOf(this.relay));
   }
 
   onApplicationBootstrap(): void {
@@ -78,4 +81,17 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
 
 function shardOf(part: Partition): number {
   return Number(part.low);
+}
+
+/** The relay's held keys, for an app whose BarrierModule shows all holds in one place. */
+function holdsOf(relay: OutboxRelay): WatchedHolds {
+  return {
+    name: 'outbox',
+    get held() {
+      return relay.stats().heldKeys;
+    },
+    get oldestHoldAgeMs() {
+      return relay.stats().oldestHoldAgeMs;
+    },
+  };
 }

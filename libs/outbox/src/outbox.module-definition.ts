@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Logger, type Provider } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import { healthProviders, HealthReporter, optionalDataSource } from '#nest';
+import { BarrierRegistry } from 'nestjs-turnpike/barrier';
 import { v7 as uuidv7 } from 'uuid';
 import { AmbientTransaction } from './ambient-transaction.js';
 import { OutboxRelay } from './core/relay.js';
@@ -59,14 +60,25 @@ function providers(dataSource: string | undefined): Provider[] {
     },
     {
       provide: OutboxRuntime,
-      inject: [OutboxDatabase, LocalHandlers, Inbox, RESOLVED_OPTIONS, OutboxMetrics],
+      inject: [
+        OutboxDatabase,
+        LocalHandlers,
+        Inbox,
+        RESOLVED_OPTIONS,
+        OutboxMetrics,
+        { token: BarrierRegistry, optional: true },
+      ],
       useFactory: (
         database: OutboxDatabase,
         handlers: LocalHandlers,
         inbox: Inbox,
         options: ResolvedOutboxOptions,
         metrics: OutboxMetrics,
-      ) => new OutboxRuntime(database, options.publisher ?? new LocalPublisher(handlers, inbox), options, metrics),
+        barriers: BarrierRegistry | undefined,
+      ) => {
+        const publisher = options.publisher ?? new LocalPublisher(handlers, inbox);
+        return new OutboxRuntime(database, publisher, options, metrics, barriers);
+      },
     },
     { provide: OutboxRelay, inject: [OutboxRuntime], useFactory: (runtime: OutboxRuntime) => runtime.relay },
     {

@@ -1,5 +1,8 @@
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { BarrierHealthIndicator, BarrierModule } from 'nestjs-turnpike/barrier';
+import { MemoryHeldKeyStore } from 'nestjs-turnpike/barrier/testing';
+import { fixed } from 'nestjs-turnpike/timing';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { register } from 'prom-client';
 import { DataSource } from 'typeorm';
@@ -114,6 +117,21 @@ describe.each(testDatabases())('OutboxModule on %s', (_name, open) => {
     await eventually(() => expect(health.check('mine')).toMatchObject({ mine: { status: 'down' } }));
     await database.dataSource.query('alter table away rename to turnpike_outbox_parked');
     await eventually(() => expect(health.check()).toMatchObject({ outbox: { status: 'up' } }));
+  });
+
+  it("shows its holds beside those of the app's barriers, and is not well when one lasts too long", async () => {
+    let failing = true;
+    const publisher = new RecordingPublisher(() => (failing ? new Error('no') : undefined));
+    const barriers = BarrierModule.forRoot({ store: new MemoryHeldKeyStore(), maxHoldAgeMs: 0 });
+    const running = await start(database.url, { publisher, retry: fixed(0, 20) }, { imports: [barriers] });
+    const health = running.app.get(BarrierHealthIndicator);
+    expect(await health.check()).toMatchObject({ barrier: { status: 'up', outbox: { held: 0, oldestHoldAgeMs: 0 } } });
+    await publish(running, 1);
+    await eventually(async () => {
+      expect(await health.check()).toMatchObject({ barrier: { status: 'down', outbox: { held: 1 } } });
+    });
+    failing = false;
+    await eventually(async () => expect(await health.check()).toMatchObject({ barrier: { status: 'up' } }));
   });
 
   it('stops the start when its tables are missing, and says what to do', async () => {

@@ -1,4 +1,5 @@
 import { Barrier } from 'nestjs-turnpike/barrier';
+import type { Clock } from 'nestjs-turnpike/timing';
 import { orderKey, type ParkedEntry, type StoredEntry } from './message.js';
 import type { HeldKey } from './outbox-storage.js';
 
@@ -7,11 +8,21 @@ import type { HeldKey } from './outbox-storage.js';
  * of its entries until nothing of it is parked any more; its head is the entry that the others wait for.
  */
 export class HeldKeys {
-  private barrier = new Barrier<string, bigint>();
-  private readonly heads = new Map<string, { readonly shard: number; readonly id: bigint }>();
+  private readonly barrier = new Barrier<string, bigint>();
+  private readonly heads = new Map<string, { readonly shard: number; readonly id: bigint; readonly sinceMs: number }>();
+
+  constructor(private readonly clock: Clock) {}
 
   get count(): number {
     return this.heads.size;
+  }
+
+  /** How long the longest hold has lasted in this process, in ms; 0 without any. */
+  get oldestAgeMs(): number {
+    if (this.heads.size === 0) return 0;
+    let sinceMs = Infinity;
+    for (const head of this.heads.values()) sinceMs = Math.min(sinceMs, head.sinceMs);
+    return this.clock.monotonic() - sinceMs;
   }
 
   /** False: the entry's key is held, and it must wait in the parked table. */
@@ -39,8 +50,9 @@ export class HeldKeys {
   passOn(former: ParkedEntry, headId: bigint | undefined): void {
     const key = orderKey(former);
     if (key === undefined) return;
+    const since = this.heads.get(key)?.sinceMs;
     this.open(key);
-    if (headId !== undefined) this.holdBy(key, former.shard, headId);
+    if (headId !== undefined) this.holdBy(key, former.shard, headId, since);
   }
 
   /** These shards are another process's now, or will be claimed anew: their holds are in the table. */
@@ -48,9 +60,9 @@ export class HeldKeys {
     for (const [key, { shard }] of this.heads) if (shards.has(shard)) this.open(key);
   }
 
-  private holdBy(key: string, shard: number, id: bigint): void {
+  private holdBy(key: string, shard: number, id: bigint, sinceMs = this.clock.monotonic()): void {
     this.barrier.stateChanged(key, id, 'failed');
-    this.heads.set(key, { shard, id });
+    this.heads.set(key, { shard, id, sinceMs });
   }
 
   private open(key: string): void {

@@ -42,6 +42,8 @@ export interface RelayStats {
   readonly shards: number;
   readonly inFlight: number;
   readonly heldKeys: number;
+  /** How long the longest hold has lasted in this process, in ms; 0 without any. */
+  readonly oldestHoldAgeMs: number;
   /** Since the start of this process. */
   readonly sent: number;
   readonly failed: number;
@@ -68,7 +70,7 @@ const DRAIN_MS = 1000;
  */
 export class OutboxRelay {
   private readonly shards = new RelayShards();
-  private readonly heldKeys = new HeldKeys();
+  private readonly heldKeys: HeldKeys;
   private readonly dispatcher: Dispatcher;
   private readonly totals = { sent: 0, failed: 0 };
   private lastError: string | undefined;
@@ -79,6 +81,7 @@ export class OutboxRelay {
   private readonly abort = new AbortController();
 
   constructor(private readonly d: RelayDependencies) {
+    this.heldKeys = new HeldKeys(d.clock);
     this.dispatcher = new Dispatcher({
       ...d,
       mayBegin: ({ shard }) => !this.stopping && this.shards.has(shard) && d.holds(shard),
@@ -90,6 +93,7 @@ export class OutboxRelay {
       shards: this.shards.count,
       inFlight: this.dispatcher.inFlight,
       heldKeys: this.heldKeys.count,
+      oldestHoldAgeMs: this.heldKeys.oldestAgeMs,
       ...this.totals,
       lastError: this.lastError,
     };
