@@ -5,6 +5,7 @@ import { ClsPluginTransactional } from '@nestjs-cls/transactional';
 import { TransactionalAdapterTypeOrm } from '@nestjs-cls/transactional-adapter-typeorm';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { ClsModule } from 'nestjs-cls';
+import { BarrierModule } from 'nestjs-turnpike/barrier';
 import { CheckpointModule } from 'nestjs-turnpike/checkpoint';
 import { LessorModule } from 'nestjs-turnpike/lessor';
 import { OutboxModule } from 'nestjs-turnpike/outbox';
@@ -46,6 +47,7 @@ export class AppModule {
 
         OutboxModule.forRoot({ relay: { claimDurationMs: TAKEOVER_MS } }),
         QueueModule.forRoot({ claimMs: TAKEOVER_MS }),
+        BarrierModule.forRoot(), // shows which customers' orders the outbox holds
         CheckpointModule.forRoot(),
         LessorModule.forRoot(),
 

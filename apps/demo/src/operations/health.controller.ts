@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { BarrierHealthIndicator } from 'nestjs-turnpike/barrier';
 import { CheckpointHealthIndicator } from 'nestjs-turnpike/checkpoint';
 import { LessorHealthIndicator } from 'nestjs-turnpike/lessor';
 import { OutboxHealthIndicator } from 'nestjs-turnpike/outbox';
@@ -13,6 +14,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly outbox: OutboxHealthIndicator,
     private readonly queue: QueueHealthIndicator,
+    private readonly barrier: BarrierHealthIndicator,
     private readonly checkpoint: CheckpointHealthIndicator,
     private readonly lessor: LessorHealthIndicator,
   ) {}
@@ -23,6 +25,7 @@ export class HealthController {
     return this.health.check([
       () => this.outbox.check(),
       () => this.queue.check(),
+      () => this.barrier.check(),
       () => this.checkpoint.check(),
       () => this.lessor.check(),
     ]);
