@@ -4,7 +4,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 /** SQLite needs none: it is for one process. */
 const LOCKS: Record<DatabaseKind, { readonly take: string; readonly release: string } | undefined> = {
   postgres: { take: 'select pg_advisory_lock(1764)', release: 'select pg_advisory_unlock(1764)' },
-  mysql: { take: `select get_lock('demo.migrations', 60)`, release: `select release_lock('demo.migrations')` },
+  mysql: { take: `select get_lock('demo.migrations', 3600)`, release: `select release_lock('demo.migrations')` },
   sqlite: undefined,
 };
 

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsInt, Max, Min, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsInt, IsObject, Max, Min, ValidateNested } from 'class-validator';
 import { IsName } from '../is-name.js';
 
 // The limits keep every total, and the sum of many, far below 2^53, up to which JavaScript's integers are exact.
@@ -35,6 +35,7 @@ export class PlaceOrder {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_LINES)
+  @IsObject({ each: true }) // ValidateNested takes an array for a list of lines, and finds nothing wrong with an empty one
   @ValidateNested({ each: true })
   @Type(() => PlaceOrderLine)
   lines!: PlaceOrderLine[];

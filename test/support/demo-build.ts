@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../..');
+
+/**
+ * Compiles the demo and the libs into a folder of their own, so that no other build gets in the way, and answers where
+ * its main.js is. The copied package.json has the package's own name lead to what was compiled there. Types are not
+ * checked: `npm run typecheck` does so.
+ */
+export async function buildDemo(): Promise<AsyncDisposable & { readonly main: string }> {
+  await mkdir(join(root, 'dist'), { recursive: true });
+  const folder = await mkdtemp(join(root, 'dist/e2e-'));
+  await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const project = join(root, 'apps/demo/tsconfig.app.json');
+  await promisify(execFile)(process.execPath, [tsc, '-p', project, '--outDir', join(folder, 'dist'), '--noCheck']);
+  return {
+    main: join(folder, 'dist/apps/demo/src/main.js'),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
