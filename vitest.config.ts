@@ -2,14 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four tiers. The first three need nothing but npm; `services` needs the servers that scripts/services.sh brings up,
- * and runs the integration tests again on them.
+ * Five tiers. The first three need nothing but npm, and are what `npm test` runs. The other two need the servers that
+ * scripts/services.sh brings up: `services` runs the integration tests again on them, and `simulation` has real
+ * processes killed, stopped and started again, which takes minutes.
  *
  * | project       | files                                | databases                       |
  * | unit          | *.spec.ts                            | none                            |
  * | integration   | *.int-spec.ts                        | SQLite, embedded Postgres       |
  * | e2e           | *.e2e-spec.ts                        | SQLite, embedded Postgres       |
  * | services      | *.int-spec.ts, test/services/*       | MariaDB, the server's Postgres  |
+ * | simulation    | test/simulation/*                    | those, and SQLite               |
  */
 const resolve = {
   tsconfigPaths: true,
@@ -31,7 +33,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'integration',
-          include: ['{libs,apps,test}/**/*.int-spec.ts'],
+          include: ['{libs,apps}/**/*.int-spec.ts', 'test/integration/**/*.int-spec.ts'],
           globalSetup: ['test/support/embedded-databases.setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -53,9 +55,22 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'services',
-          include: ['{libs,apps,test}/**/*.int-spec.ts', 'test/services/**/*.spec.ts'],
+          include: ['{libs,apps}/**/*.int-spec.ts', 'test/integration/**/*.int-spec.ts', 'test/services/**/*.spec.ts'],
           globalSetup: ['test/support/service-databases.setup.ts'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...shared,
+          name: 'simulation',
+          include: ['test/simulation/**/*.int-spec.ts'],
+          globalSetup: ['test/support/service-databases.setup.ts'],
+          // One at a time: they measure how soon one process takes over from another.
+          fileParallelism: false,
+          testTimeout: 180_000,
           hookTimeout: 60_000,
         },
       },

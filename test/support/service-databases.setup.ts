@@ -18,5 +18,5 @@ export default async function setup(project: TestProject): Promise<void> {
       throw new Error(`${name} does not answer; run scripts/services.sh up. ${String(error)}`, { cause: error });
     }
   }
-  project.provide('databases', urls);
+  project.provide('databases', project.name === 'simulation' ? { sqlite: 'sqlite:', ...urls } : urls);
 }

@@ -27,7 +27,8 @@ const BUSY_TIMEOUT_MS = 5000;
 
 /**
  * 16 MB. A checkpoint copies each page once, whatever happened to it: a batch that is processed before the next one
- * never reaches the database file. With SQLite's default of 1000, half as many items pass per second of CPU time.
+ * never reaches the database file. With SQLite's default of 1000, about a fifth fewer
+ * items pass per second of CPU time.
  */
 const CHECKPOINT_PAGES = 4000;
 
