@@ -107,16 +107,16 @@ down() {
 }
 
 status() {
-  local service answer all=0
+  local service answer code=0
   for service in "${services[@]}"; do
     if answer=$(ask "$service"); then
       say "$service" "$answer answers on port ${port[$service]}"
     else
       say "$service" "does not answer on port ${port[$service]}: $answer"
-      all=1
+      code=1
     fi
   done
-  return $all
+  return $code
 }
 
 # Prints what answers, or why it does not; the exit code is the one of ask.mjs.

@@ -94,7 +94,10 @@ stop() {
     read -r pid _ <"$directory/pid"
     kill -s "$signal" "$pid"
     while is_alive "$directory" && ((SECONDS < limit)); do sleep 0.1; done
-    ! is_alive "$directory" || say "$service" "did not stop within $stop_limit_s s and is killed; its log ends: $(tail -n 3 "$directory/log")"
+    if is_alive "$directory"; then
+      say "$service" "did not stop within $stop_limit_s s and is killed; its log ends:"
+      tail -n 5 "$directory/log"
+    fi
     kill -s KILL -- "-$pid" 2>/dev/null || true
   fi
   rm -rf "$directory"
@@ -128,11 +131,11 @@ directory_of() {
   printf '%s/%s-%s' "$state" "$1" "${port[$1]}"
 }
 
-# An empty directory that the server's account may write to; what a killed server left there is thrown away.
+# An empty directory that the server's account may write to. What an earlier start left there is stopped and thrown away.
 make_directory() {
   local service=$1 directory
   directory=$(directory_of "$service")
-  rm -rf "$directory"
+  [[ ! -d $directory ]] || stop "$directory"
   mkdir "$directory"
   ((UID == 0)) || return 0
   chown "${account[$service]}" "$directory"
