@@ -31,7 +31,8 @@ export function testDatabases(): [DatabaseName, OpenDatabase][] {
   ]);
 }
 
-async function openSqlite(schema: Schema = {}): Promise<TestDatabase> {
+/** A SQLite file, whatever the tier: for what is about SQLite alone. */
+export async function openSqlite(schema: Schema = {}): Promise<TestDatabase> {
   const directory = mkdtempSync(join(tmpdir(), 'turnpike-'));
   return opened('sqlite', `sqlite:${join(directory, 'test.sqlite')}`, schema, async () =>
     rmSync(directory, { recursive: true, force: true }),

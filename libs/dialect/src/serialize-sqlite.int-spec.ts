@@ -1,17 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { testDatabases, type TestDatabase } from '../../../test/support/databases.js';
+import { openSqlite, type TestDatabase } from '../../../test/support/databases.js';
 import { SqliteDeadlockError, serializeSqlite } from './index.js';
 
-const sqlite = testDatabases().filter(([name]) => name === 'sqlite');
-
-describe.each(sqlite)('serializeSqlite on %s', (_name, open) => {
+describe('serializeSqlite', () => {
   let database: TestDatabase;
   let db: DataSource;
 
   beforeEach(async () => {
-    database = await open();
+    database = await openSqlite();
     db = serializeSqlite(database.dataSource);
     await db.query('create table kept (id integer primary key)');
   });
