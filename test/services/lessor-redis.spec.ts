@@ -1,20 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { StoreLessor } from '../core/lessor.js';
-import { contend } from '../testing/contention.js';
-import { leaseStoreContract } from '../testing/lease-store-contract.js';
-import { lessorContract } from '../testing/lessor-contract.js';
-import { RedisLeaseStore, redisLessor } from './redis-lease-store.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StoreLessor } from 'nestjs-turnpike/lessor';
+import { RedisLeaseStore, redisLessor } from 'nestjs-turnpike/lessor/redis';
+import { contend, leaseStoreContract, lessorContract } from 'nestjs-turnpike/lessor/testing';
 
 const url = process.env['SERVICES_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 const keyPrefix = `test:${randomUUID()}:`;
 
-/** The tier that runs against the machine's servers; the others promise to need nothing but npm. */
-const services = inject('databases').mariadb !== undefined;
-
-describe.runIf(services)('RedisLeaseStore', () => {
+describe('RedisLeaseStore', () => {
   let clients: [Redis, Redis];
   let store: RedisLeaseStore;
   let other: RedisLeaseStore;
