@@ -15,6 +15,7 @@ const ALL = Partition.fromInts(0n, 1n);
 const LEASE_MS = 3000;
 const PAGE = 100;
 const POLL_MS = 200;
+const RETRY_MS = 1000;
 
 /**
  * Follows the deliveries and pushes what was sold to the queue `revenue`.
@@ -52,10 +53,11 @@ export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy 
     while (!stop.aborted) {
       try {
         await this.followWhileLeased(stop);
+        await pause(POLL_MS, stop);
       } catch (error) {
         if (!stop.aborted) this.logger.warn(`Following is interrupted, and goes on soon: ${String(error)}`);
+        await pause(RETRY_MS, stop);
       }
-      await pause(stop);
     }
   }
 
@@ -66,7 +68,7 @@ export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy 
       ALL,
       LEASE_MS,
       async (parts, { signal }) => {
-        if (parts.length > 0) await this.follow(signal);
+        if (parts.length > 0) await this.follow(signal).catch(unlessEnded(signal));
       },
       { signal: stop },
     );
@@ -77,13 +79,16 @@ export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy 
     let position = checkpoint.committed ?? 0;
     while (!signal.aborted) {
       const page = await this.deliveries.after(position, PAGE);
+      if (page.length === 0) {
+        await pause(POLL_MS, signal);
+        continue;
+      }
       const stored: (() => unknown)[] = [];
       for (const delivery of page) stored.push(await checkpoint.track(delivery.position, { signal }));
       for (const sales of await this.salesOf(page)) await this.queue.push(sales, { signal });
       await this.queue.flush({ signal });
       for (const resolve of stored) resolve();
       position = page.at(-1)?.position ?? position;
-      if (page.length < PAGE) await pause(signal);
     }
   }
 
@@ -97,7 +102,14 @@ export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy 
   }
 }
 
+/** What fails because the lease has ended, or the app stops, is no failure: the next owner goes on. */
+function unlessEnded(signal: AbortSignal) {
+  return (error: unknown): void => {
+    if (!signal.aborted) throw error;
+  };
+}
+
 /** Ends early with the signal. */
-async function pause(signal: AbortSignal): Promise<void> {
-  await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
