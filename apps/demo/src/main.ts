@@ -1,10 +1,13 @@
 import { Logger } from '@nestjs/common';
+import { checkInteger } from 'nestjs-turnpike/timing';
 import { collectDefaultMetrics } from 'prom-client';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './create-app.js';
 import { databaseUrl } from './database/database.js';
 
 const logger = new Logger('Demo');
+const wantedPort = Number(process.env['PORT'] || 3000);
+checkInteger('PORT', wantedPort, 0, 65_535);
 const app = await createApp(databaseUrl());
 // Of the process, and so not the app's to register: a process can have two apps.
 collectDefaultMetrics();
@@ -12,7 +15,7 @@ collectDefaultMetrics();
 app.enableShutdownHooks([], { useProcessExit: true });
 
 try {
-  await app.listen(process.env['PORT'] ?? 3000);
+  await app.listen(wantedPort);
 } catch (error) {
   logger.error(`Cannot listen: ${String(error)}`);
   await app.close(); // gives back its leases, which another process waits for
@@ -23,5 +26,5 @@ const { port } = app.getHttpServer().address() as AddressInfo;
 const order = { customerId: 'c1', lines: [{ sku: 'mug', quantity: 2, unitPrice: 500 }] };
 logger.log(`Listening on http://localhost:${port}, described at http://localhost:${port}/docs. Try:
   curl localhost:${port}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'
-  curl localhost:${port}/deliveries?customerId=c1
+  curl 'localhost:${port}/deliveries?customerId=c1'
   curl localhost:${port}/revenue`);

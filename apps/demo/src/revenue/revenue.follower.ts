@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { Checkpoints } from 'nestjs-turnpike/checkpoint';
-import { InjectLessor, Partition, type Lessor } from 'nestjs-turnpike/lessor';
+import { InjectLessor, Partition, type Lease, type Lessor } from 'nestjs-turnpike/lessor';
 import { InjectQueue, type Queue } from 'nestjs-turnpike/queue';
 import { DataSource, In } from 'typeorm';
 import { DeliveriesService } from '../deliveries/deliveries.service.js';
@@ -14,6 +14,8 @@ import type { SkuSales } from './sku-sales.js';
 const ALL = Partition.fromInts(0n, 1n);
 const LEASE_MS = 3000;
 const PAGE = 100;
+/** What a page hardly ever takes. */
+const PAGE_MS = 500;
 const POLL_MS = 200;
 const RETRY_MS = 1000;
 
@@ -67,17 +69,18 @@ export class RevenueFollower implements OnApplicationBootstrap, OnModuleDestroy 
       'revenue-follower',
       ALL,
       LEASE_MS,
-      async (parts, { signal }) => {
-        if (parts.length > 0) await this.follow(signal).catch(unlessEnded(signal));
+      async (parts, lease) => {
+        if (parts.length > 0) await this.follow(lease).catch(unlessEnded(lease.signal));
       },
       { signal: stop },
     );
   }
 
-  private async follow(signal: AbortSignal): Promise<void> {
+  private async follow({ signal, expiresAtMs }: Lease): Promise<void> {
     await using checkpoint = await this.checkpoints.open('revenue');
     let position = checkpoint.committed ?? 0;
-    while (!signal.aborted) {
+    // A page that the end of the lease cuts off is pushed again by the next owner: none is begun in the last moments.
+    while (!signal.aborted && Date.now() < expiresAtMs - PAGE_MS) {
       const page = await this.deliveries.after(position, PAGE);
       if (page.length === 0) {
         await pause(POLL_MS, signal);
