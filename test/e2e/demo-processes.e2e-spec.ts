@@ -9,29 +9,29 @@ import { eventually } from '../support/eventually.js';
 
 let demo: Awaited<ReturnType<typeof buildDemo>>;
 let database: TestDatabase;
-const processes: DemoProcess[] = [];
+const started: DemoProcess[] = [];
 
 beforeAll(async () => {
   demo = await buildDemo();
 });
+afterAll(() => demo.remove());
 afterEach(async () => {
-  for (const process of processes.splice(0)) await process.kill('SIGKILL');
-  await database.close();
+  for (const running of started.splice(0)) await running.kill('SIGKILL');
 });
-afterAll(() => demo[Symbol.asyncDispose]());
 
 async function start(): Promise<DemoProcess> {
-  const process = await DemoProcess.start(demo.main, database.url);
-  processes.push(process);
-  return process;
+  const running = await DemoProcess.start(demo.main, database.url);
+  started.push(running);
+  return running;
 }
 
 describe.each(testDatabases())('A process of the demo on %s', (_name, open) => {
   beforeEach(async () => {
     database = await open();
   });
+  afterEach(() => database.close());
 
-  it('stops on SIGTERM under load: soon, with code 0, without an error for anyone, and leaving no lease', async () => {
+  it('stops on SIGTERM under load: soon, with code 0, without a failed answer, and leaving no lease', async () => {
     const stopped = await start();
     const clients = Array.from({ length: 10 }, () => placeUntilRefused(stopped));
     await eventually(async () => expect((await stopped.deliveriesTo('ann')).length).toBeGreaterThan(5));
@@ -40,7 +40,7 @@ describe.each(testDatabases())('A process of the demo on %s', (_name, open) => {
     expect(await stopped.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(performance.now() - startedMs).toBeLessThan(5000);
     const outcomes = await Promise.all(clients);
-    // Connections end or are refused; no request is answered with a failure.
+    // What is not answered any more is refused, or its connection ends.
     expect(outcomes.filter(({ refusal }) => /was answered/.test(String(refusal)))).toEqual([]);
     for (const table of ['turnpike_lease', 'turnpike_lease_member']) {
       expect(await database.dataSource.query(`select * from ${table}`)).toEqual([]);
@@ -56,6 +56,7 @@ describe.each(only('sqlite'))('A process of the demo on %s that is killed', (_na
   beforeEach(async () => {
     database = await open();
   });
+  afterEach(() => database.close());
 
   it('has lost no order when it is started again, and counts none twice', async () => {
     const killed = await start();
@@ -79,15 +80,16 @@ describe.each(only('postgres'))('Two processes of the demo on %s', (_name, open)
   beforeEach(async () => {
     database = await open();
   });
+  afterEach(() => database.close());
 
   it('share the work, and one takes over when the other is killed', async () => {
     const [one, other] = await Promise.all([start(), start()]);
     const both = [one, other];
-    for (const process of both) await eventually(async () => expect(await process.metric('outbox_shards')).toBe(32));
+    for (const each of both) await eventually(async () => expect(await each.metric('outbox_shards')).toBe(32));
 
     const placed = await Promise.all(someOrders(100).map((order, i) => both[i % 2]!.place(order)));
     expect(await eventuallyDelivered(one, placed)).toBe(100);
-    for (const process of both) expect(await process.metric('outbox_published_total')).toBeGreaterThan(0);
+    for (const each of both) expect(await each.metric('outbox_published_total')).toBeGreaterThan(0);
 
     const placing = someOrders(200).map((order, i) => both[i % 2]!.place(order));
     const answered = acknowledged(placing);
@@ -99,8 +101,6 @@ describe.each(only('postgres'))('Two processes of the demo on %s', (_name, open)
 });
 
 it('ends, and says what is wrong, when it cannot start', async () => {
-  const [[, open] = []] = only('sqlite');
-  database = await open!();
   const starting = DemoProcess.start(demo.main, 'oracle://user:secret@host');
   await expect(starting).rejects.toThrow(/ended with 1:[^]*DATABASE_URL begins with "oracle"/);
   await expect(starting).rejects.not.toThrow('secret');

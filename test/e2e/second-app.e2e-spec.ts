@@ -45,7 +45,7 @@ describe.each(testDatabases())('A second app in the process of the demo, both on
       second.outbox.publish(tx, { topic: 'order.placed', key: 'ann', payload: note }),
     );
 
-  it('delivers its own messages, and the demo the demo’s', async () => {
+  it("delivers its own messages, and the demo the demo's", async () => {
     const published = await client.metric('outbox_published_total');
     const placing = someOrders(10).map((order) => client.place(order));
     for (const note of ['a', 'b', 'c']) await publish(note);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApp } from '../../apps/demo/src/create-app.js';
 import { testDatabases } from '../support/databases.js';
 import { eventuallyDelivered } from '../support/demo-checks.js';
@@ -9,11 +9,13 @@ describe.each(testDatabases())('The demo on %s', (_name, open) => {
   it('delivers 200 orders placed at once: each one once, in order per customer, and revenue adds up', async () => {
     const database = await open();
     const app = await createApp(database.url, { logger: ['error', 'fatal'] });
+    onTestFinished(async () => {
+      await app.close();
+      await database.close();
+    });
     await app.listen(0, '127.0.0.1');
     const client = new DemoClient(await app.getUrl());
     const placed = await Promise.all(someOrders(200).map((order) => client.place(order)));
     expect(await eventuallyDelivered(client, placed)).toBe(200);
-    await app.close();
-    await database.close();
   });
 });

@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..');
  * its main.js is. The copied package.json has the package's own name lead to what was compiled there. Types are not
  * checked: `npm run typecheck` does so.
  */
-export async function buildDemo(): Promise<AsyncDisposable & { readonly main: string }> {
+export async function buildDemo(): Promise<{ readonly main: string; remove(): Promise<void> }> {
   await mkdir(join(root, 'dist'), { recursive: true });
   const folder = await mkdtemp(join(root, 'dist/e2e-'));
   await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
@@ -19,6 +19,6 @@ export async function buildDemo(): Promise<AsyncDisposable & { readonly main: st
   await promisify(execFile)(process.execPath, [tsc, '-p', project, '--outDir', join(folder, 'dist'), '--noCheck']);
   return {
     main: join(folder, 'dist/apps/demo/src/main.js'),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -21,7 +21,12 @@ export class DemoProcess extends DemoClient {
   static async start(main: string, databaseUrl: string): Promise<DemoProcess> {
     const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, NO_COLOR: '1' };
     const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const ended = once(child, 'exit').then(([code, signal]: Ended[keyof Ended][]) => ({ code, signal }) as Ended);
+    const killIt = () => child.kill('SIGKILL');
+    process.once('exit', killIt);
+    const ended = (once(child, 'exit') as Promise<[Ended['code'], Ended['signal']]>).then(([code, signal]) => {
+      process.off('exit', killIt);
+      return { code, signal };
+    });
     let printed = '';
     const url = await new Promise<string>((resolve, reject) => {
       const read = (text: Buffer): void => {

@@ -9,7 +9,7 @@ import { Revenue } from '../revenue/revenue.entity.js';
 import { CreateShopTables1764000000000 } from './create-shop-tables.migration.js';
 import { Series } from './series.entity.js';
 
-/** How many statements may run at a time on a server. SQLite has one connection. */
+/** Connections to a server. SQLite has one. */
 const POOL_SIZE = 20;
 
 /**
