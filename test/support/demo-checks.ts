@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { OrderWithDeliveries, PlacedOrder } from '../../apps/demo/src/orders/order.dto.js';
+import type { PlacedOrder } from '../../apps/demo/src/orders/order.dto.js';
 import { CUSTOMERS, SKUS, type DemoClient } from './demo-client.js';
 import { eventually } from './eventually.js';
 
@@ -9,25 +9,25 @@ import { eventually } from './eventually.js';
  * was not acknowledged may have been saved all the same: then all of this holds for it too. Answers how many there are.
  */
 export function eventuallyDelivered(client: DemoClient, acknowledged: readonly PlacedOrder[]): Promise<number> {
-  const orders = new Map<string, OrderWithDeliveries>();
+  const orders = new Map(acknowledged.map((order) => [order.id, order]));
   const check = async (): Promise<number> => {
-    const delivered = await checkDeliveries(client);
-    expect(delivered).toEqual(expect.arrayContaining(acknowledged.map(({ id }) => id)));
-    const fresh = delivered.filter((id) => !orders.has(id));
-    for (const order of await Promise.all(fresh.map((id) => client.order(id)))) orders.set(order.id, order);
+    const delivered = new Set(await deliveredOrders(client));
+    expect(acknowledged.filter(({ id }) => !delivered.has(id))).toEqual([]);
+    for (const id of delivered) if (!orders.has(id)) orders.set(id, await client.order(id));
     const revenue = await client.revenue();
     expect(revenue.filter(({ sku }) => SKUS.includes(sku))).toEqual(revenueOf([...orders.values()]));
-    for (const order of acknowledged) {
-      expect(orders.get(order.id)).toMatchObject(order);
-      expect(orders.get(order.id)?.deliveries).toHaveLength(1);
+    for (const order of acknowledged.slice(0, 10)) {
+      const { deliveries, ...found } = await client.order(order.id);
+      expect(found).toEqual(order);
+      expect(deliveries).toHaveLength(1);
     }
-    return delivered.length;
+    return delivered.size;
   };
   return eventually(check, { withinMs: 30_000 });
 }
 
 /** Answers the ids of the delivered orders. */
-async function checkDeliveries(client: DemoClient): Promise<string[]> {
+async function deliveredOrders(client: DemoClient): Promise<string[]> {
   const perCustomer = await Promise.all(CUSTOMERS.map((customer) => client.deliveriesTo(customer)));
   for (const deliveries of perCustomer) {
     expect(deliveries.map(({ number }) => number)).toEqual(deliveries.map((_, i) => i + 1));
