@@ -71,8 +71,9 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/simulation/**/*.int-spec.ts'],
           globalSetup: ['test/support/service-databases.setup.ts'],
-          // One at a time: they measure how soon one process takes over from another.
+          // By themselves and one at a time: they measure how soon one process takes over from another.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },
