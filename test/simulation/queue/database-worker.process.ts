@@ -10,13 +10,14 @@ const [url = ''] = process.argv.slice(2);
 const say = (line: string): number => writeSync(1, `${line}\n`);
 
 const dataSource = await new DataSource({ type: 'postgres', url, poolSize: 4 }).initialize();
-const goOn = new Promise((resolve) => process.stdin.once('data', resolve));
+/** Each held call waits for a word of its own. */
+const goOn = () => new Promise((resolve) => process.stdin.once('data', resolve));
 
 const queue = new Queue<number>(
   async (batch) => {
     const items = [...batch];
     say(`P ${items.join(' ')}`);
-    if (items.some((item) => item < 0)) await goOn;
+    if (items.some((item) => item < 0)) await goOn();
     else await new Promise((resolve) => setTimeout(resolve, 5));
   },
   {
