@@ -23,9 +23,9 @@ export function newEntryColumns(dialect: Dialect): string {
   return names(dialect, [...MESSAGE_COLUMNS, 'created_at']);
 }
 
-/** Every column of an entry, qualified where a statement joins. */
-export function entryColumns(dialect: Dialect, table?: string): string {
-  return names(dialect, ['id', ...MESSAGE_COLUMNS, 'created_at'], table);
+/** Every column of an entry. */
+export function entryColumns(dialect: Dialect): string {
+  return names(dialect, ['id', ...MESSAGE_COLUMNS, 'created_at']);
 }
 
 export function messageValues(entry: NewEntry): unknown[] {
@@ -57,6 +57,6 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function names(dialect: Dialect, columns: readonly string[], table?: string): string {
-  return columns.map((column) => (table ? `${table}.` : '') + dialect.quote(column)).join(', ');
+function names(dialect: Dialect, columns: readonly string[]): string {
+  return columns.map(dialect.quote).join(', ');
 }
