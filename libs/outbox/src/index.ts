@@ -17,7 +17,7 @@ export { Inbox } from './inbox.js';
 // Sending them elsewhere
 export type { Publisher, PublishContext } from './core/publisher.js';
 export type { OutgoingMessage } from './core/message.js';
-export { PublishError } from './outbox.errors.js';
+export { NonRetryableError, PublishError, PublisherUnavailableError } from './outbox.errors.js';
 
 // Operating
 export { OutboxRelay, type PumpResult, type RelayStats } from './core/relay.js';

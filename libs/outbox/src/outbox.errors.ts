@@ -60,6 +60,19 @@ export class PublishError extends OutboxError {
   }
 }
 
+/**
+ * A publisher throws it when its destination is away: a lost connection, a server that is starting. The destination is
+ * paused and probed with backoff, and no message's attempt is counted.
+ */
+export class PublisherUnavailableError extends OutboxError {
+  readonly code = 'TURNPIKE_PUBLISHER_UNAVAILABLE';
+}
+
+/** A publisher throws it for what the destination will never take: the message goes to the dead letters at once. */
+export class NonRetryableError extends OutboxError {
+  readonly code = 'TURNPIKE_NON_RETRYABLE';
+}
+
 /** A topic was delivered to a process that has no `@OnOutboxMessage` for it. */
 export class NoHandlerError extends OutboxError {
   readonly code = 'TURNPIKE_NO_HANDLER';

@@ -40,10 +40,41 @@ export function encodeMessage(message: OutboxMessage, options: EncodeOptions): N
 
 /** What the publisher gets of an entry, for the given delivery. */
 export function decodeEntry(entry: ParkedEntry, attempt: number): OutgoingMessage {
-  const { messageId: id, topic, key, headers, createdAtMs } = entry;
-  return { id, topic, key: key ?? undefined, payload: decodePayload(entry), headers, attempt, createdAtMs };
+  return new StoredMessage(entry, attempt);
 }
 
+/** Decodes its payload only for a publisher that reads it: one that sends `body` on has no use for the value. */
+class StoredMessage implements OutgoingMessage {
+  readonly id: string;
+  readonly topic: string;
+  readonly namespace: string;
+  readonly key: string | undefined;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+
+  constructor(
+    entry: ParkedEntry,
+    readonly attempt: number,
+  ) {
+    this.id = entry.messageId;
+    this.topic = entry.topic;
+    this.namespace = entry.namespace;
+    this.key = entry.key ?? undefined;
+    this.body = entry.payload;
+    this.contentType = entry.contentType;
+    this.headers = entry.headers;
+    this.createdAtMs = entry.createdAtMs;
+  }
+
+  get payload(): unknown {
+    const { body, contentType } = this;
+    const value = contentType === 'application/octet-stream' ? body : (JSON.parse(Buffer.from(body).toString()) as unknown);
+    Object.defineProperty(this, 'payload', { value, enumerable: true });
+    return value;
+  }
+}
 function encodePayload(
   value: unknown,
   refuse: (problem: string, cause?: unknown) => never,
@@ -58,11 +89,6 @@ function encodePayload(
   if (text === undefined) return refuse(`its payload is ${typeof value}, which JSON cannot hold.`);
   // JSON.stringify escapes lone surrogates and NUL, so the text is well-formed UTF-8 whatever it was made of.
   return { payload: Buffer.from(text), contentType: 'application/json' };
-}
-
-function decodePayload(entry: NewEntry): unknown {
-  if (entry.contentType === 'application/octet-stream') return entry.payload;
-  return JSON.parse(Buffer.from(entry.payload).toString());
 }
 
 function checkText(what: string, text: string, refuse: (problem: string) => never, least = 1): void {

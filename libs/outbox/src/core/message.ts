@@ -42,9 +42,14 @@ export interface ParkedEntry extends StoredEntry {
 export interface OutgoingMessage {
   readonly id: string;
   readonly topic: string;
+  readonly namespace: string;
   readonly key: string | undefined;
-  /** The value that was published, or the bytes. */
+  /** The value that was published, or the bytes; decoded when it is first read. Throws when `body` is damaged. */
   readonly payload: unknown;
+  /** The payload as it is stored: send this, with its `contentType`, where bytes are wanted. */
+  readonly body: Uint8Array;
+  /** `application/json`, `application/octet-stream` for bytes, or the codec's own. */
+  readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Deliveries that were started, this one included: 1 for the first. */
   readonly attempt: number;
