@@ -25,6 +25,7 @@ export { merging } from './core/buffer/merging.js';
 export { compressed } from './core/codec/compressed.js';
 export { json } from './core/codec/json.js';
 export { v8 } from './core/codec/v8.js';
+export { messagePack } from './message-pack/message-pack.js';
 export type { Buffer } from './core/buffer/buffer.js';
 export type { Codec } from './core/codec/codec.js';
 
@@ -45,6 +46,7 @@ export {
   ClaimLostError,
   CodecMismatchError,
   ItemEncodingError,
+  MsgpackrMissingError,
   QueueClosedError,
   QueueError,
   QueueStoreError,

@@ -44,6 +44,15 @@ export class ItemEncodingError extends QueueError {
   }
 }
 
+/** `messagePack()` stands on msgpackr, which users of other codecs need not install. */
+export class MsgpackrMissingError extends QueueError {
+  readonly code = 'TURNPIKE_QUEUE_MSGPACKR_MISSING';
+
+  constructor(cause: unknown) {
+    super('The codec messagePack() needs msgpackr: npm install msgpackr', { cause });
+  }
+}
+
 /** The store holds batches that another codec wrote. They stay as they are. */
 export class CodecMismatchError extends QueueError {
   readonly code = 'TURNPIKE_QUEUE_CODEC_MISMATCH';
