@@ -1,0 +1,103 @@
+import type { OutboxOptions, OutgoingMessage, Publisher } from 'nestjs-turnpike/outbox';
+import { outboxMigrations } from 'nestjs-turnpike/outbox';
+import { fixed } from 'nestjs-turnpike/timing';
+import { testDatabases } from './databases.js';
+import { eventually } from './eventually.js';
+import { startOutboxApp } from './outbox-app.js';
+
+export const MESSAGES = 10_000;
+export const KEYS = 100;
+const PER_TRANSACTION = 500;
+
+/** What a test reads off a message that arrived. */
+export interface Arrived {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly payload: { readonly n: number };
+}
+
+export interface Relayed {
+  /** What the publisher was given, attempt by attempt. */
+  readonly attempts: readonly OutgoingMessage[];
+}
+
+/**
+ * Publishes `MESSAGES` messages over `KEYS` keys to an outbox on Postgres, whose relay gives them to the publisher, and
+ * resolves when the outbox is empty. `half` runs when half of them were given to it.
+ */
+export async function relayThrough(
+  publisher: Publisher,
+  { half = async () => undefined, topic = 'orders' }: { half?: () => Promise<void>; topic?: string } = {},
+): Promise<Relayed> {
+  const [, open] = testDatabases().find(([name]) => name === 'postgres') ?? [];
+  if (!open) throw new Error('There is no Postgres in this tier.');
+  const database = await open({ migrations: [...outboxMigrations] });
+  const attempts: OutgoingMessage[] = [];
+  let halfway: Promise<void> | undefined;
+  const watched: Publisher = {
+    batchSize: publisher.batchSize ?? 20,
+    ordered: publisher.ordered ?? false,
+    publish: async (messages, context) => {
+      attempts.push(...messages);
+      if (attempts.length >= MESSAGES / 2) halfway ??= half();
+      await publisher.publish(messages, context);
+    },
+  };
+  const options: OutboxOptions = { publisher: watched, retry: fixed(0, 100) };
+  const { app, outbox, dataSource } = await startOutboxApp(database.url, options);
+  try {
+    for (let first = 0; first < MESSAGES; first += PER_TRANSACTION) {
+      const messages = Array.from({ length: PER_TRANSACTION }, (_, index) => first + index).map((n) => ({
+        topic,
+        key: `key-${n % KEYS}`,
+        payload: { n },
+      }));
+      await dataSource.transaction((tx) => outbox.publish(tx, ...messages));
+    }
+    await eventually(
+      async () => {
+        const [row] = await dataSource.query<{ left: string }[]>(
+          `select (select count(*) from turnpike_outbox_entry) + (select count(*) from turnpike_outbox_parked) as left`,
+        );
+        if (row?.left !== '0') throw new Error(`${row?.left} messages are left`);
+      },
+      { withinMs: 50_000 },
+    );
+    await halfway;
+    return { attempts };
+  } finally {
+    await app.close();
+    await database.close();
+  }
+}
+
+/**
+ * Fails unless all messages arrived, and in order per key by their first arrivals. Gives how many came again.
+ */
+export function checkArrivals(arrived: readonly Arrived[]): { readonly repeated: number } {
+  const seen = new Set<string>();
+  const latest = new Map<string, number>();
+  for (const { id, key, payload } of arrived) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const before = latest.get(key ?? '');
+    const due = before === undefined ? Number(key?.slice('key-'.length)) : before + KEYS;
+    if (payload.n !== due) throw new Error(`${key}: ${payload.n} arrived where ${due} was due`);
+    latest.set(key ?? '', payload.n);
+  }
+  if (seen.size !== MESSAGES) throw new Error(`${seen.size} of ${MESSAGES} messages arrived`);
+  return { repeated: arrived.length - seen.size };
+}
+
+/** Takes what it is given to the publisher, and says of every tenth call that it failed: its messages come again. */
+export function forgetful(publisher: Publisher): Publisher {
+  let calls = 0;
+  return {
+    batchSize: publisher.batchSize ?? 20,
+    ordered: publisher.ordered ?? false,
+    publish: async (messages, context) => {
+      await publisher.publish(messages, context);
+      if (++calls % 10 === 0) throw new Error('The answer was lost.');
+    },
+  };
+}
