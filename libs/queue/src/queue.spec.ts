@@ -162,6 +162,16 @@ describe('Queue works', () => {
     await expect.poll(() => calls).toEqual(['0: 1', '0: 2', '0: 3']);
   });
 
+  it('leaving the event loop to others while there is a backlog', async () => {
+    const filler = new MemoryBatchStore('test', new ManualClock());
+    await filler.append(Array.from({ length: 5000 }, () => ({ codec: 'json', items: 1, data: Buffer.from('[1]') })));
+    const { calls, queue } = recorded({ store: filler, clock: undefined as never });
+    let turns = 0;
+    for (; calls.length < 5000; turns++) await turn();
+    expect(turns).toBeGreaterThan(5);
+    await queue.close();
+  });
+
   it('retrying at the times of its policy, then after its cooldown again', async () => {
     const retryPolicy = fixed(3, 100).withJitter(0).withCooldown(500);
     const { clock, calls, pushAll } = recorded({ retryPolicy }, () => Promise.reject(new Error('no')));
@@ -233,6 +243,18 @@ describe('Queue pushes', () => {
     await expect(queue.push(3, { signal: aborting.signal })).rejects.toThrow('too slow');
     await queue.close();
     expect(calls.filter((call) => !call.endsWith(' 1'))).toEqual([]);
+  });
+
+  it('may wait on one signal in any number, without a warning of a leak', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', warned);
+    const { queue } = recorded({ capacity: 20, flushSize: 20 });
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 50 }, (_, item) => queue.push(item, { until: 'stored', signal })));
+    await turn();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
   });
 
   it('lose only the item that cannot be encoded', async () => {

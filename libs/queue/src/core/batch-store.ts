@@ -15,7 +15,7 @@ export interface StoredBatch extends NewBatch {
 export interface Claim {
   /** Unique to this claim. A batch carries the token of its latest claim. */
   readonly token: string;
-  /** Oldest first, at least one. */
+  /** By id, so oldest first; at least one. */
   readonly batches: readonly StoredBatch[];
 }
 
@@ -90,8 +90,11 @@ export interface BatchStore extends DeadLetterStore {
   append(batches: readonly NewBatch[]): Promise<void>;
 
   /**
-   * Takes up to `limit` available batches, oldest first. Atomic: of two overlapping claims each batch goes to one.
-   * A claim must not wait for rows that another claim is taking; it passes over them.
+   * Takes up to `limit` available batches: those that became available first, and of one time those with the lowest
+   * ids. It must not walk over those that cool down: during an outage they become many.
+   *
+   * Atomic: of two overlapping claims each batch goes to one. A claim must not wait for rows that another claim is
+   * taking; it passes over them.
    */
   claim(limit: number, claimMs: number): Promise<Claim | undefined>;
 
@@ -111,7 +114,10 @@ export interface BatchStore extends DeadLetterStore {
    */
   complete(claim: Claim): Promise<boolean>;
 
-  /** Gives back those batches that still carry the token, available after `cooldownMs`; false when that was not all. */
+  /**
+   * Gives back those batches that still carry the token; false when that was not all. They become available after
+   * `cooldownMs`; without a cooldown at once, and in the place that they had when they were stored.
+   */
   release(claim: Claim, cooldownMs: number): Promise<boolean>;
 
   /**

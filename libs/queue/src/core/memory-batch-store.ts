@@ -10,6 +10,7 @@ import {
   type StoredDeadLetter,
   type StoreStats,
 } from './batch-store.js';
+import { DueHeap } from './due-heap.js';
 
 interface Row extends StoredBatch {
   readonly storedAtMs: number;
@@ -20,8 +21,10 @@ interface Row extends StoredBatch {
 /** Batches in memory: gone when the process ends. */
 export class MemoryBatchStore implements BatchStore {
   readonly shared = false;
-  /** By id, and so oldest first. */
+  /** By id. */
   private readonly rows = new Map<number, Row>();
+  /** The same rows by the time at which each may be claimed. */
+  private readonly due = new DueHeap<Row>();
   private readonly dead = new Map<number, StoredDeadLetter>();
   private lastId = 0;
 
@@ -39,53 +42,51 @@ export class MemoryBatchStore implements BatchStore {
   async append(batches: readonly NewBatch[]): Promise<void> {
     const nowMs = this.clock.monotonic();
     for (const batch of batches) {
-      const id = ++this.lastId;
-      this.rows.set(id, { ...batch, id, storedAtMs: nowMs, availableAtMs: nowMs, token: undefined });
+      const row = { ...batch, id: ++this.lastId, storedAtMs: nowMs, availableAtMs: nowMs, token: undefined };
+      this.rows.set(row.id, row);
+      this.due.add(row);
     }
   }
 
   async claim(limit: number, claimMs: number): Promise<Claim | undefined> {
     const nowMs = this.clock.monotonic();
-    const batches: Row[] = [];
-    for (const row of this.rows.values()) {
-      if (batches.length === limit) break;
-      if (row.availableAtMs <= nowMs) batches.push(row);
-    }
-    if (batches.length === 0) return undefined;
     const token = randomUUID();
-    for (const row of batches) Object.assign(row, { token, availableAtMs: nowMs + claimMs });
-    return { token, batches };
+    const batches: Row[] = [];
+    for (let row = this.due.first; row && row.availableAtMs <= nowMs && batches.length < limit; row = this.due.first) {
+      this.move(row, nowMs + claimMs, token);
+      batches.push(row);
+    }
+    return batches.length > 0 ? { token, batches: batches.toSorted((a, b) => a.id - b.id) } : undefined;
   }
 
   async nextDueInMs(): Promise<number | undefined> {
-    let nextMs: number | undefined;
-    for (const { availableAtMs } of this.rows.values()) nextMs = Math.min(nextMs ?? Infinity, availableAtMs);
-    return nextMs === undefined ? undefined : Math.max(0, nextMs - this.clock.monotonic());
+    const { first } = this.due;
+    return first && Math.max(0, first.availableAtMs - this.clock.monotonic());
   }
 
   async renew(claim: Claim, claimMs: number): Promise<boolean> {
     const held = this.held(claim);
-    for (const row of held) row.availableAtMs = this.clock.monotonic() + claimMs;
+    for (const row of held) this.move(row, this.clock.monotonic() + claimMs, claim.token);
     return held.length === claim.batches.length;
   }
 
   async complete(claim: Claim): Promise<boolean> {
     const held = this.held(claim);
-    for (const row of held) this.rows.delete(row.id);
+    for (const row of held) this.remove(row);
     return held.length === claim.batches.length;
   }
 
   async release(claim: Claim, cooldownMs: number): Promise<boolean> {
     const held = this.held(claim);
-    const availableAtMs = this.clock.monotonic() + cooldownMs;
-    for (const row of held) Object.assign(row, { token: undefined, availableAtMs });
+    const nowMs = this.clock.monotonic();
+    for (const row of held) this.move(row, cooldownMs > 0 ? nowMs + cooldownMs : row.storedAtMs, undefined);
     return held.length === claim.batches.length;
   }
 
   async replace(claim: Claim, { rest, deadLetters }: Replacement): Promise<boolean> {
     const held = this.held(claim);
     if (held.length < claim.batches.length) return false;
-    for (const row of held) this.rows.delete(row.id);
+    for (const row of held) this.remove(row);
     for (const letter of deadLetters) {
       const id = ++this.lastId;
       this.dead.set(id, { ...letter, id, diedAtMs: this.clock.now() });
@@ -125,6 +126,16 @@ export class MemoryBatchStore implements BatchStore {
     const letters = ids.map((id) => this.dead.get(id)).filter((letter) => letter !== undefined);
     // An id that is named twice is taken once.
     return letters.filter(({ id }) => this.dead.delete(id));
+  }
+
+  private move(row: Row, availableAtMs: number, token: string | undefined): void {
+    row.token = token;
+    this.due.move(row, availableAtMs);
+  }
+
+  private remove(row: Row): void {
+    this.due.remove(row);
+    this.rows.delete(row.id);
   }
 
   private held(claim: Claim): Row[] {

@@ -20,6 +20,7 @@ const SCHEMA = `
     codec text not null,
     items integer not null
   ) strict;
+  create index batch_available_at on batch (available_at);
   create table batch_data (id integer primary key, data blob not null) strict;
   create table dead_letter (
     id integer primary key autoincrement,

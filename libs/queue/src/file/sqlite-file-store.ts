@@ -11,8 +11,9 @@ import {
 } from '../core/batch-store.js';
 import { CodecMismatchError } from '../queue.errors.js';
 import { type FileOptions } from '../queue.options.js';
-import { fileError, isBusy, QueueFileError } from './queue-file.errors.js';
+import { fileError, QueueFileError } from './queue-file.errors.js';
 import { prepareSchema } from './schema.js';
+import { SharedTransactions, unlessBusy } from './shared-transactions.js';
 import { prepareStatements, type FileStatements } from './statements.js';
 
 export interface SqliteFileStoreOptions {
@@ -21,9 +22,6 @@ export interface SqliteFileStoreOptions {
   /** All processes that share a file run on its machine, so its clock decides. */
   readonly clock: Clock;
 }
-
-const BUSY_RETRY_MS = 5;
-const BUSY_TIMEOUT_MS = 5000;
 
 /**
  * 16 MB. A checkpoint copies each page once, whatever happened to it: a batch that is processed before the next one
@@ -35,13 +33,12 @@ const CHECKPOINT_PAGES = 4000;
 /**
  * Batches in a SQLite file (WAL), which several processes of one machine may share.
  *
- * It uses better-sqlite3 directly, as every call is one short transaction and TypeORM would add to its cost only. When
- * another process holds the file, a call is tried again later: better-sqlite3 itself would wait with the whole process
- * stopped.
+ * It uses better-sqlite3 directly, as every call is one short transaction and TypeORM would add to its cost only.
  */
 export class SqliteFileStore implements BatchStore {
   readonly shared = true;
   private db: BetterSqlite3.Database | undefined;
+  private transactions: SharedTransactions | undefined;
   private statements!: FileStatements;
 
   constructor(private readonly options: SqliteFileStoreOptions) {}
@@ -54,6 +51,7 @@ export class SqliteFileStore implements BatchStore {
       db = new Database(file.path, { timeout: 0 });
       await this.prepare(db, codec);
       this.db = db;
+      this.transactions = new SharedTransactions(db);
     } catch (error) {
       db?.close();
       throw error instanceof TypeError
@@ -72,7 +70,7 @@ export class SqliteFileStore implements BatchStore {
       if (batches.length === 0) return undefined;
       const token = randomUUID();
       for (const { id } of batches) this.statements.take.run(token, nowMs + claimMs, id);
-      return { token, batches };
+      return { token, batches: batches.toSorted((a, b) => a.id - b.id) };
     });
   }
 
@@ -91,7 +89,10 @@ export class SqliteFileStore implements BatchStore {
 
   release(claim: Claim, cooldownMs: number): Promise<boolean> {
     return this.write((nowMs) =>
-      this.each(claim, (id) => this.statements.release.run(nowMs + cooldownMs, id, claim.token)),
+      this.each(claim, (id) => {
+        const { giveBack, release } = this.statements;
+        return cooldownMs > 0 ? release.run(nowMs + cooldownMs, id, claim.token) : giveBack.run(id, claim.token);
+      }),
     );
   }
 
@@ -174,10 +175,10 @@ export class SqliteFileStore implements BatchStore {
   }
 
   private async write<R>(work: (nowMs: number) => R): Promise<R> {
-    const { db, options } = this;
-    if (!db) throw new Error('The queue file is not open.');
+    const { options, transactions } = this;
+    if (!transactions) throw new Error('The queue file is not open.');
     try {
-      return await unlessBusy(() => db.transaction(() => work(Math.floor(options.clock.now()))).immediate());
+      return await transactions.run(() => work(Math.floor(options.clock.now())));
     } catch (error) {
       throw fileError(options.file.path, error);
     }
@@ -189,17 +190,5 @@ async function loadDriver(path: string): Promise<typeof BetterSqlite3> {
     return (await import('better-sqlite3')).default;
   } catch (error) {
     throw new QueueFileError(path, 'noDriver', error);
-  }
-}
-
-async function unlessBusy<R>(work: () => R): Promise<R> {
-  const endMs = performance.now() + BUSY_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() >= endMs) throw error;
-      await new Promise((retry) => setTimeout(retry, BUSY_RETRY_MS));
-    }
   }
 }

@@ -16,6 +16,7 @@ export interface FileStatements {
   readonly complete: Statement<[id: number, token: string]>;
   readonly completeData: Statement<[id: number]>;
   readonly release: Statement<[atMs: number, id: number, token: string]>;
+  readonly giveBack: Statement<[id: number, token: string]>;
   readonly stats: Statement<[nowMs: number], Pick<StoreStats, 'batches' | 'items'> & { oldestAgeMs: number | null }>;
   readonly bury: Statement<[nowMs: number, codec: string, error: string, data: Uint8Array]>;
   readonly listDead: Statement<[afterId: number, limit: number], StoredDeadLetter>;
@@ -29,11 +30,10 @@ export function prepareStatements(db: BetterSqlite3.Database): FileStatements {
     append: db.prepare('insert into batch (stored_at, available_at, codec, items) values (?, ?, ?, ?)'),
     appendData: db.prepare('insert into batch_data (id, data) values (?, ?)'),
 
-    // Oldest first by the primary key. It walks over the batches that are claimed or cool down ahead of the first
-    // available one: few, unless many batches have used up their attempts.
+    // Walks over the index batch_available_at, and over nothing that is claimed or cools down.
     available: db.prepare(
       `select id, codec, items, data from batch join batch_data using (id)
-       where available_at <= ? order by id limit ?`,
+       where available_at <= ? order by available_at, id limit ?`,
     ),
     take: db.prepare('update batch set token = ?, available_at = ? where id = ?'),
 
@@ -43,6 +43,7 @@ export function prepareStatements(db: BetterSqlite3.Database): FileStatements {
     complete: db.prepare('delete from batch where id = ? and token = ?'),
     completeData: db.prepare('delete from batch_data where id = ?'),
     release: db.prepare('update batch set token = null, available_at = ? where id = ? and token = ?'),
+    giveBack: db.prepare('update batch set token = null, available_at = stored_at where id = ? and token = ?'),
     stats: db.prepare(
       'select count(*) as batches, coalesce(sum(items), 0) as items, ? - min(stored_at) as oldestAgeMs from batch',
     ),

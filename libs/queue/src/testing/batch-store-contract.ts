@@ -128,6 +128,26 @@ const claiming: readonly BatchStoreRule[] = [
     },
   ],
   [
+    'claims what became available first: a batch that cooled down comes after those stored before its end',
+    async (open) => {
+      const [store, other] = await opened(open);
+      await store.append([batch('a'), batch('b')]);
+      await store.release(await claimed(store), 20);
+      assert.deepEqual(textsOf(await claimWhenDue(other, 1)), ['b']);
+      assert.deepEqual(textsOf(await claimWhenDue(store, 1)), ['a']);
+    },
+  ],
+  [
+    'gives the batches of a claim by id, in whatever order they became available',
+    async (open) => {
+      const [store] = await opened(open);
+      await store.append([batch('a'), batch('b')]);
+      await store.release(await claimed(store), 1);
+      await sleep(10);
+      assert.deepEqual(textsOf(await claimed(store, 2)), ['a', 'b']);
+    },
+  ],
+  [
     'makes a batch available again when its claim ends',
     async (open) => {
       const [store, other] = await opened(open);
@@ -206,9 +226,12 @@ const settling: readonly BatchStoreRule[] = [
     'gives back released batches at once, or after their cooldown',
     async (open) => {
       const [store, other] = await opened(open);
-      await store.append([batch('a')]);
+      await store.append([batch('a'), batch('b')]);
       assert.equal(await store.release(await claimed(store), 0), true);
+      // In its former place, before what was stored after it.
       const again = await claimed(other);
+      assert.deepEqual(textsOf(again), ['a']);
+      assert.equal(await other.complete(await claimed(store)), true);
       assert.equal(await other.release(again, LONG_MS), true);
       assert.equal(await store.claim(1, LONG_MS), undefined);
       const dueInMs = await store.nextDueInMs();

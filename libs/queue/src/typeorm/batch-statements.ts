@@ -13,8 +13,8 @@ export interface ClaimRequest {
 }
 
 /**
- * The statements on one queue's rows of the batch table. They find rows by (queue, id) or by the primary key; every
- * write after a claim is fenced by the token, row by row. The database's clock decides what is available.
+ * The statements on one queue's rows of the batch table. They find rows by (queue, available_at, id) or by the primary
+ * key; every write after a claim is fenced by the token, row by row. The database's clock decides what is available.
  */
 export class BatchStatements {
   constructor(
@@ -76,7 +76,7 @@ export class BatchStatements {
 
   release(claim: Claim, cooldownMs: number): Statement {
     const p = this.dialect.parameters();
-    const at = `${this.dialect.nowMs} + ${p.add(Math.ceil(cooldownMs))}`;
+    const at = cooldownMs > 0 ? `${this.dialect.nowMs} + ${p.add(Math.ceil(cooldownMs))}` : 'stored_at';
     const text = `update ${this.table} set token = null, available_at = ${at} where ${this.held(p, claim)}`;
     return { text, values: p.values };
   }
@@ -87,7 +87,7 @@ export class BatchStatements {
     return { text, values: p.values };
   }
 
-  /** Read by idle workers: all rows of the queue are claimed or cool down then, so they are few as a rule. */
+  /** Read by idle workers: the first entry of the index. */
   nextDueIn(): Statement {
     const p = this.dialect.parameters();
     const dueIn = `min(available_at) - ${this.dialect.nowMs}`;
@@ -104,11 +104,16 @@ export class BatchStatements {
     return { text, values: p.values };
   }
 
-  /** Passes over rows that another claim is taking this moment, where the database can. */
+  /**
+   * Walks over the index (queue, available_at, id), and over nothing that is claimed or cools down; passes over rows that
+   * another claim is taking this moment, where the database can. Postgres compares an index only with what it reads once,
+   * so the time is a select there; MySQL only with what is no select.
+   */
   private available(queue: string, limit: string, columns: string): string {
-    const { nowMs, forUpdateSkipLocked } = this.dialect;
-    return `select ${columns} from ${this.table} where queue = ${queue} and available_at <= ${nowMs}
-      order by id limit ${limit} ${forUpdateSkipLocked}`;
+    const { kind, nowMs, forUpdateSkipLocked } = this.dialect;
+    const now = kind === 'postgres' ? `(select ${nowMs})` : nowMs;
+    return `select ${columns} from ${this.table} where queue = ${queue} and available_at <= ${now}
+      order by available_at, id limit ${limit} ${forUpdateSkipLocked}`;
   }
 
   /** Locks the claim's rows until the transaction ends, so that they can be counted before anything is written. */

@@ -42,7 +42,7 @@ function createQueueTables(prefix: string): Migration {
           data ${BYTES[kind]} not null
         ) ${{ postgres: VACUUM, mysql: INNODB, sqlite: '' }[kind]}`,
       );
-      await runner.query(`create index ${batch}_queue_id on ${batch} (queue, id)`);
+      await runner.query(`create index ${batch}_available on ${batch} (queue, available_at, id)`);
       await runner.query(
         `create table ${deadLetter} (
           id ${ID[kind]},

@@ -1,3 +1,5 @@
+import { type Aborts } from './aborts.js';
+
 interface Waiting {
   readonly enter: () => void;
   readonly refuse: (reason: unknown) => void;
@@ -12,7 +14,10 @@ interface Waiting {
 export class Doorway {
   private readonly waiting = new Set<Waiting>();
 
-  constructor(private readonly isFull: () => boolean) {}
+  constructor(
+    private readonly isFull: () => boolean,
+    private readonly aborts: Aborts,
+  ) {}
 
   get closed(): boolean {
     return this.waiting.size > 0 || this.isFull();
@@ -23,18 +28,17 @@ export class Doorway {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         enter: () => {
-          signal?.removeEventListener('abort', aborted);
+          ignoreAbort?.();
           resolve(enter());
         },
         refuse: (reason) => {
-          signal?.removeEventListener('abort', aborted);
+          ignoreAbort?.();
           this.waiting.delete(waiting);
           reject(reason);
         },
       };
-      const aborted = (): void => waiting.refuse(signal?.reason);
+      const ignoreAbort = signal && this.aborts.on(signal, () => waiting.refuse(signal.reason));
       this.waiting.add(waiting);
-      signal?.addEventListener('abort', aborted, { once: true });
     });
   }
 

@@ -3,6 +3,7 @@ import { type BatchStore } from '../batch-store.js';
 import { type Buffer } from '../buffer/buffer.js';
 import { type Codec } from '../codec/codec.js';
 import { type QueueObserver } from '../observer.js';
+import { Aborts } from './aborts.js';
 import { Doorway } from './doorway.js';
 import { reachedLimit, type FlushCause, type FlushLimits } from './flush-limits.js';
 import { GroupCommit } from './group-commit.js';
@@ -44,13 +45,14 @@ export class Intake<Item> {
   private readonly buffer: Buffer<Item>;
   private readonly commits: GroupCommit;
   private readonly doorway: Doorway;
+  private readonly aborts = new Aborts();
   /** Those who wait for what is in the buffer. */
   private waiters: Waiter[] = [];
   private timeout: AbortController | undefined;
 
   constructor(private readonly options: IntakeOptions<Item>) {
     this.buffer = options.buffer.derive();
-    this.doorway = new Doorway(() => this.items >= options.capacity);
+    this.doorway = new Doorway(() => this.items >= options.capacity, this.aborts);
     this.commits = new GroupCommit({
       ...options,
       beforeCommit: () => {
@@ -79,7 +81,7 @@ export class Intake<Item> {
   /** Resolves when everything that was pushed before is stored. */
   flush(cause: FlushCause, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const waiter = new Waiter(signal);
+    const waiter = new Waiter(signal, this.aborts);
     if (this.buffer.size > 0) {
       this.waiters.push(waiter);
       this.seal(cause);
@@ -110,7 +112,7 @@ export class Intake<Item> {
     this.options.observer?.pushed();
     let stored = DONE;
     if (until === 'stored') {
-      const waiter = new Waiter(signal);
+      const waiter = new Waiter(signal, this.aborts);
       this.waiters.push(waiter);
       stored = waiter.promise;
     }

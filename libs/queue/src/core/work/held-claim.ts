@@ -10,6 +10,9 @@ export interface HoldingOptions {
   readonly onInternalError: (error: Error) => void;
 }
 
+/** Given as a reason because an abort without one makes a DOMException, which takes longer than a short round. */
+const SETTLED = new Error('The claim is settled.');
+
 /**
  * A claim that is renewed at a third of its time, until `dispose`. `signal` aborts when the queue closes, and with a
  * `ClaimLostError` when the claim is over: another worker took its batches, or it could not be renewed in time.
@@ -38,7 +41,7 @@ export class HeldClaim implements Disposable {
 
   [Symbol.dispose](): void {
     this.closing.removeEventListener('abort', this.closed);
-    this.renewing.abort();
+    this.renewing.abort(SETTLED);
   }
 
   /** Closing does not end the renewal: `process` may take its time to stop. */

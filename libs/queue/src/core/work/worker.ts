@@ -6,6 +6,7 @@ import { type Codec } from '../codec/codec.js';
 import { type Bell } from './bell.js';
 import { HeldClaim } from './held-claim.js';
 import { type Isolated } from './isolate.js';
+import { LoopTurns } from './loop-turns.js';
 import { processItems, type Outcome, type ProcessingOptions } from './process-items.js';
 
 export interface WorkerOptions<Item> extends ProcessingOptions<Item> {
@@ -54,10 +55,12 @@ export class Worker<Item> {
     const { closing, bell, clock, onInternalError } = this.options;
     const newBackoff = () => exponential(0, 100, 30_000).derive({ clock });
     let backoff = newBackoff();
+    const turns = new LoopTurns(clock);
     while (await backoff.attempt(closing)) {
       try {
         const rung = bell.rung;
-        if (!(await this.round())) await this.idle(rung);
+        if (await this.round()) await turns.next();
+        else await this.idle(rung);
         this.current = 'idle';
         backoff = newBackoff();
       } catch (error) {
