@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqplib, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
-import { NonRetryableError, PublishError, PublisherUnavailableError, type Publisher } from 'nestjs-turnpike/outbox';
+import { NonRetryableError, PublisherUnavailableError, type Publisher } from 'nestjs-turnpike/outbox';
 import { RabbitMqPublisher, type RabbitMqPublisherOptions } from 'nestjs-turnpike/outbox/rabbitmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { broker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { outgoing } from '../support/outgoing-message.js';
+import { errorsOf } from '../support/publish-errors.js';
 import { checkArrivals, forgetful, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -58,15 +59,6 @@ describe('RabbitMqPublisher', () => {
     }
     return arrived;
   };
-  const errorsOf = async (publishing: Promise<void>): Promise<readonly (Error | undefined)[]> => {
-    const error = await publishing.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(PublishError);
-    return (error as PublishError).errors;
-  };
-
   describe('puts a message into the fields that AMQP has', () => {
     const message = outgoing({
       id: 'm-1',
@@ -209,7 +201,9 @@ describe('RabbitMqPublisher', () => {
   it('a full queue is no reason to give a message up', async () => {
     const full = `${queue}.full`;
     await channel.assertQueue(full, { arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
-    onTestFinished(() => void channel.deleteQueue(full));
+    onTestFinished(async () => {
+      await channel.deleteQueue(full);
+    });
     const publisher = make({ exchange: '', routingKey: () => full });
     await publisher.publish([outgoing()], context);
     const [nacked] = await errorsOf(publisher.publish([outgoing()], context));

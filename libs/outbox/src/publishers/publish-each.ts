@@ -54,15 +54,18 @@ export function endCall(errors: readonly (Error | undefined)[]): void {
   throw new PublishError(errors);
 }
 
-/** Waits for `work` at most until the signal aborts; then rejects, and `work` goes on unseen. */
-export function within<R>(signal: AbortSignal, work: Promise<R>): Promise<R> {
+/** Waits for `work` at most until the signal aborts; then rejects with `late`, and `work` goes on unseen. */
+export function within<R>(signal: AbortSignal, work: Promise<R>, late: () => Error = notConnected): Promise<R> {
   return new Promise((resolve, reject) => {
-    const abort = (): void =>
-      reject(new PublisherUnavailableError('There was no connection before the call was given up.'));
+    const abort = (): void => reject(late());
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort);
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+function notConnected(): Error {
+  return new PublisherUnavailableError('There was no connection before the call was given up.');
 }
 
 export function asError(error: unknown): Error {

@@ -13,8 +13,10 @@ export const FIELD = {
 export interface WireMessage {
   readonly body: Buffer;
   readonly contentType: string;
-  /** The message's own headers, and in binary mode the attributes of its event. */
+  /** The message's own. */
   readonly headers: Readonly<Record<string, string>>;
+  /** In binary mode, the attributes of its event by the names that they have on the wire. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** How a broker's binding of CloudEvents puts attributes into its own fields in binary mode. */
@@ -31,13 +33,13 @@ export function wireMessage(
   cloudEvents: CloudEventsOptions | undefined,
   binding: EventBinding,
 ): WireMessage {
-  const { headers, contentType } = message;
+  const { headers } = message;
   if (cloudEvents?.mode === 'structured') {
-    return { body: bufferOf(structuredBody(message, cloudEvents)), contentType: STRUCTURED_CONTENT_TYPE, headers };
+    const body = bufferOf(structuredBody(message, cloudEvents));
+    return { body, contentType: STRUCTURED_CONTENT_TYPE, headers, attributes: {} };
   }
-  const body = bufferOf(message.body);
-  if (!cloudEvents) return { body, contentType, headers };
-  return { body, contentType, headers: { ...headers, ...boundAttributes(message, cloudEvents, binding) } };
+  const attributes = cloudEvents ? boundAttributes(message, cloudEvents, binding) : {};
+  return { body: bufferOf(message.body), contentType: message.contentType, headers, attributes };
 }
 
 function boundAttributes(

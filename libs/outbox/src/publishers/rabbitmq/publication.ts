@@ -25,7 +25,7 @@ export function publicationOf(
   { exchange = '', routingKey = ({ topic }) => topic }: RabbitMqRoute,
   cloudEvents: CloudEventsOptions | undefined,
 ): Publication {
-  const { body, contentType, headers } = wireMessage(message, cloudEvents, { prefix: 'cloudEvents_' });
+  const { body, contentType, headers, attributes } = wireMessage(message, cloudEvents, { prefix: 'cloudEvents_' });
   return {
     exchange: typeof exchange === 'string' ? exchange : exchange(message),
     routingKey: routingKey(message),
@@ -36,7 +36,7 @@ export function publicationOf(
       appId: message.namespace,
       contentType,
       timestamp: Math.floor(message.createdAtMs / 1000),
-      headers: message.key === undefined ? headers : { ...headers, [FIELD.key]: message.key },
+      headers: { ...headers, ...attributes, ...(message.key === undefined ? {} : { [FIELD.key]: message.key }) },
       persistent: true,
       mandatory: true,
     },

@@ -1,4 +1,5 @@
 import type { ChannelModel, SocketOptions } from 'amqplib';
+import type { Connection } from '../lazy-connection.js';
 import { ConfirmedChannel } from './confirmed-channel.js';
 
 export interface RabbitMqLinkOptions {
@@ -8,17 +9,14 @@ export interface RabbitMqLinkOptions {
 }
 
 /** A connection, with a channel that all calls share. */
-export class RabbitMqLink {
+export class RabbitMqLink implements Connection {
   /** Why the broker reads nothing at present: an alarm, such as of memory or disk. */
   blocked: string | undefined;
   /** Why the connection was lost, in the client's words; undefined while it is there. */
   lost: (Error & { readonly code?: number }) | undefined;
   private shared: Promise<ConfirmedChannel> | undefined;
 
-  private constructor(
-    private readonly connection: ChannelModel,
-    onLost: (link: RabbitMqLink) => void,
-  ) {
+  private constructor(private readonly connection: ChannelModel) {
     connection.on('error', () => undefined); // 'close' follows, with the same error
     connection.on('blocked', (reason) => {
       this.blocked = reason;
@@ -28,24 +26,26 @@ export class RabbitMqLink {
     });
     connection.on('close', (error) => {
       this.lost = error ?? new Error('The connection was closed.');
-      onLost(this);
     });
   }
 
   /** Tries the servers in turn. Rejects with what the client says of the last one. */
-  static async open(options: RabbitMqLinkOptions, onLost: (link: RabbitMqLink) => void): Promise<RabbitMqLink> {
-    const { urls, connectTimeoutMs, socketOptions } = options;
+  static async open({ urls, connectTimeoutMs, socketOptions }: RabbitMqLinkOptions): Promise<RabbitMqLink> {
     const { connect } = await import('amqplib');
     let failure: unknown;
     for (const url of urls) {
       try {
         const connection = await connect(url.href, { noDelay: true, timeout: connectTimeoutMs, ...socketOptions });
-        return new RabbitMqLink(connection, onLost);
+        return new RabbitMqLink(connection);
       } catch (error) {
         failure = error;
       }
     }
     throw failure;
+  }
+
+  get alive(): boolean {
+    return !this.lost;
   }
 
   /** The channel that all calls share: opened when it is first needed, and again after the broker closed it. */

@@ -68,10 +68,7 @@ export class RabbitMqPublisher implements Publisher {
     }
     this.batchSize = batchSize;
     this.#options = options;
-    this.#connection = new LazyConnection(
-      () => RabbitMqLink.open({ urls, connectTimeoutMs, socketOptions }, (link) => this.#connection.forget(link)),
-      (link) => link.close(),
-    );
+    this.#connection = new LazyConnection(() => RabbitMqLink.open({ urls, connectTimeoutMs, socketOptions }));
   }
 
   async publish(messages: readonly OutgoingMessage[], { signal }: PublishContext): Promise<void> {
