@@ -106,6 +106,9 @@ export class StoreLessor implements Lessor {
   }
 }
 
+/** Nobody looks at it; without one, each lease would make a DOMException with its stack. */
+const WORK_ENDED = 'the work has ended';
+
 /** A signal that follows the term and the caller's signal; disposing it ends the watch. */
 function watched(
   term: LeaseTerm,
@@ -124,7 +127,7 @@ function watched(
   return {
     signal: lease.signal,
     [Symbol.dispose]: () => {
-      done.abort();
+      done.abort(WORK_ENDED);
       outer?.removeEventListener('abort', forward);
     },
   };

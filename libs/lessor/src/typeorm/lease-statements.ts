@@ -1,11 +1,25 @@
 import { execute, type Dialect, type Executor, type Parameters } from 'nestjs-turnpike/dialect';
-import type { StoredLease } from '../core/free-parts.js';
-import type { LeasedPart, Member } from '../core/lease-store.js';
+import type { FreeParts, StoredLease } from '../core/free-parts.js';
+import type { LeaseRequest, LeasedPart, Member } from '../core/lease-store.js';
 import type { Partition } from '../core/partition.js';
 import { fromSortableEnds, sortableEnds } from '../core/sortable-key.js';
 import type { LeaseTables } from './tables.js';
 
-export const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;
+const FORGET_EXPIRED_AFTER_MS = 24 * 3_600_000;
+
+/** A section and its leases, as they were at one moment. */
+export interface SeenSection {
+  readonly token: bigint;
+  readonly leases: readonly StoredLease[];
+}
+
+/** A lease of the section; nulls when it has none. */
+interface SeenRow {
+  readonly token: string | number;
+  readonly low: string | null;
+  readonly high: string | null;
+  readonly left_ms: string | number | null;
+}
 
 interface LeaseRow {
   readonly low: string;
@@ -19,7 +33,7 @@ interface NewLease {
   readonly termMs: number;
 }
 
-/** The statements on the lease tables. All but `members` and `createSection` run behind the section's lock. */
+/** The statements on the lease tables. What writes leases or members runs behind the section's lock. */
 export class LeaseStatements {
   constructor(
     private readonly dialect: Dialect,
@@ -36,18 +50,49 @@ export class LeaseStatements {
     );
   }
 
-  /** Waits for the section's turn; its last token, or `undefined` when it has no row yet. */
-  async lock(tx: Executor, section: string): Promise<bigint | undefined> {
+  /** Waits for the section's turn. False: it has no row yet. */
+  async lock(tx: Executor, section: string): Promise<boolean> {
     const p = this.dialect.parameters();
-    const { rows } = await execute<{ token: string | number }>(
+    const { rows } = await execute(
       tx,
       `select token from ${this.table.section} where section = ${p.add(section)} ${this.dialect.forUpdate}`,
       p.values,
     );
-    return rows[0] && BigInt(rows[0].token);
+    return rows.length > 0;
   }
 
-  async setToken(tx: Executor, section: string, token: bigint): Promise<void> {
+  /** The section with its leases that concern the request, as of one moment. */
+  async look(db: Executor, request: LeaseRequest): Promise<SeenSection | undefined> {
+    const p = this.dialect.parameters();
+    const { rows } = await execute<SeenRow>(
+      db,
+      `select s.token, l.low, l.high, l.lease_until - ${this.dialect.nowMs} as left_ms
+       from ${this.table.section} s left join ${this.table.lease} l on l.section = s.section
+         and ${this.concerns(p, request)}
+       where s.section = ${p.add(request.section)}`,
+      p.values,
+    );
+    const leases = rows.flatMap(({ low, high, left_ms }) =>
+      low === null || high === null ? [] : [{ partition: fromSortableEnds(low, high), leftMs: Number(left_ms) }],
+    );
+    return rows[0] && { token: BigInt(rows[0].token), leases };
+  }
+
+  /** Raises the section's token, and leases `free` with it. */
+  async grant(
+    tx: Executor,
+    { section, holder, termMs }: LeaseRequest,
+    free: FreeParts,
+    seen: SeenSection,
+  ): Promise<void> {
+    const token = seen.token + 1n;
+    const parts = free.parts.map(({ partition }) => partition);
+    await this.setToken(tx, section, token);
+    if (seen.leases.some(({ leftMs }) => leftMs <= 0)) await this.deleteExpired(tx, section, parts);
+    await this.insert(tx, { section, holder, token, termMs }, parts);
+  }
+
+  private async setToken(tx: Executor, section: string, token: bigint): Promise<void> {
     const p = this.dialect.parameters();
     await execute(
       tx,
@@ -56,22 +101,8 @@ export class LeaseStatements {
     );
   }
 
-  /** What lies between the lowest and the highest end of `desired`, and anything that should be cleaned up. */
-  async leases(tx: Executor, section: string, desired: readonly Partition[]): Promise<StoredLease[]> {
-    const [low, high] = spanOf(desired);
-    const p = this.dialect.parameters();
-    const { rows } = await execute<LeaseRow & { left_ms: string | number }>(
-      tx,
-      `select low, high, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.lease}
-       where section = ${p.add(section)}
-         and (low < ${p.add(high)} and high > ${p.add(low)} or ${this.forgotten})`,
-      p.values,
-    );
-    return rows.map(({ low, high, left_ms }) => ({ partition: fromSortableEnds(low, high), leftMs: Number(left_ms) }));
-  }
-
   /** What is in the way of `parts` (it was found expired), and what nobody asked for in a day after it expired. */
-  async deleteExpired(tx: Executor, section: string, parts: readonly Partition[]): Promise<void> {
+  private async deleteExpired(tx: Executor, section: string, parts: readonly Partition[]): Promise<void> {
     const p = this.dialect.parameters();
     const inSection = `section = ${p.add(section)}`;
     const overlaps = parts.map((part) => {
@@ -85,7 +116,7 @@ export class LeaseStatements {
     );
   }
 
-  async insert(tx: Executor, lease: NewLease, parts: readonly Partition[]): Promise<void> {
+  private async insert(tx: Executor, lease: NewLease, parts: readonly Partition[]): Promise<void> {
     if (parts.length === 0) return;
     const p = this.dialect.parameters();
     const rows = parts.map((part) => {
@@ -153,8 +184,14 @@ export class LeaseStatements {
       .filter(({ endsInMs }) => endsInMs > 0);
   }
 
+  /** A condition: between the lowest and the highest end of what is desired, or to be forgotten. */
+  concerns(p: Parameters, { desired }: LeaseRequest): string {
+    const [low, high] = spanOf(desired);
+    return `(low < ${p.add(high)} and high > ${p.add(low)} or ${this.forgotten})`;
+  }
+
   /** A condition: expired for so long that nobody needs to be told. */
-  private get forgotten(): string {
+  get forgotten(): string {
     return `lease_until <= ${this.dialect.nowMs} - ${FORGET_EXPIRED_AFTER_MS}`;
   }
 
@@ -196,7 +233,7 @@ export function anyOf(p: Parameters, parts: readonly LeasedPart[]): string {
 }
 
 /** From the lowest to the highest end of all of them; of nothing, an empty span. */
-export function spanOf(parts: readonly Partition[]): [low: string, high: string] {
+function spanOf(parts: readonly Partition[]): [low: string, high: string] {
   const ends = parts.map(sortableEnds);
   return [
     ends.map(([low]) => low).reduce((a, b) => (b < a ? b : a), 'g'),

@@ -1,10 +1,10 @@
 import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, serializeSqlite } from 'nestjs-turnpike/dialect';
 import { checkOption } from 'nestjs-turnpike/timing';
-import type { DataSource, EntityManager } from 'typeorm';
+import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
 import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '../core/lease-store.js';
 import { LeaseStatements } from './lease-statements.js';
-import { PostgresShortcuts } from './postgres-shortcuts.js';
+import { PostgresLeases, TAKE_A_TURN } from './postgres-leases.js';
 import { PostgresWatch } from './postgres-watch.js';
 import { leaseTables } from './tables.js';
 
@@ -14,8 +14,9 @@ export interface TypeOrmLeaseStoreOptions {
 }
 
 /**
- * Leases in the user's database. Every writing call is a transaction of its own, on a connection of its own, that first
- * locks the section's row: calls of one section take turns, and nobody waits for a second lock, so there is no deadlock.
+ * Leases in the user's database. Calls of one section take turns: a transaction of its own, on a connection of its own,
+ * that first locks the section's row. Nobody waits for a second lock, so there is no deadlock. On Postgres a statement is
+ * a turn as a rule (`PostgresLeases`).
  *
  * READ COMMITTED, because what a turn reads must be what the turn before committed: a snapshot taken while waiting for
  * the lock is older than that. On MySQL it also spares the gap locks, which reach into the neighbouring sections' rows
@@ -24,7 +25,7 @@ export interface TypeOrmLeaseStoreOptions {
 export class TypeOrmLeaseStore implements LeaseStore {
   private readonly dialect: Dialect;
   private readonly statements: LeaseStatements;
-  private readonly shortcuts: PostgresShortcuts | undefined;
+  private readonly postgres: PostgresLeases | undefined;
   /** On Postgres, by NOTIFY. */
   readonly watch: LeaseStore['watch'];
 
@@ -39,61 +40,83 @@ export class TypeOrmLeaseStore implements LeaseStore {
       const channel = `${tablePrefix}lease`;
       const watch = new PostgresWatch(dataSource, channel);
       this.watch = (section, listener) => watch.add(section, listener);
-      this.shortcuts = new PostgresShortcuts(this.dialect, tables, channel);
+      this.postgres = new PostgresLeases(dataSource, this.dialect, tables, this.statements, channel);
     }
   }
 
-  async acquire(request: LeaseRequest): Promise<LeaseGrant> {
-    return (await this.shortcuts?.acquire(this.dataSource, request)) ?? this.acquireInTurn(request);
+  acquire(request: LeaseRequest): Promise<LeaseGrant> {
+    return this.call(
+      request.section,
+      (postgres) => postgres.acquire(request),
+      (tx) => this.acquireInTurn(tx, request),
+    );
   }
 
   renew(section: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {
-    return this.inTurn(section, (tx) => this.statements.renew(tx, section, parts, termMs));
+    return this.call(
+      section,
+      (postgres) => postgres.renew(section, parts, termMs),
+      (tx) => this.statements.renew(tx, section, parts, termMs),
+    );
   }
 
   release(section: string, parts: readonly LeasedPart[]): Promise<void> {
-    if (this.shortcuts) return this.shortcuts.release(this.dataSource, section, parts);
-    return this.inTurn(section, (tx) => this.statements.release(tx, section, parts));
+    return this.call(
+      section,
+      (postgres) => postgres.release(section, parts),
+      async (tx) => {
+        await this.statements.release(tx, section, parts);
+        await this.postgres?.notify(tx, section);
+      },
+    );
   }
 
   heartbeat(section: string, member: string, termMs: number): Promise<void> {
-    return this.inTurn(section, async (tx) => {
-      const changed = await this.statements.heartbeat(tx, section, member, termMs);
-      if (changed) await this.shortcuts?.notify(tx, section);
-    });
+    return this.call(
+      section,
+      (postgres) => postgres.heartbeat(section, member, termMs),
+      async (tx) => {
+        const changed = await this.statements.heartbeat(tx, section, member, termMs);
+        if (changed) await this.postgres?.notify(tx, section);
+      },
+    );
   }
 
   members(section: string): Promise<Member[]> {
     return this.statements.members(this.dataSource, section);
   }
 
-  private acquireInTurn({ section, holder, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
-    return this.inTurn(section, async (tx, lastToken) => {
-      const token = lastToken + 1n;
-      const stored = await this.statements.leases(tx, section, desired);
-      const free = freeParts(desired, stored, limit);
-      const parts = free.parts.map(({ partition }) => partition);
-      await this.statements.setToken(tx, section, token);
-      if (stored.some(({ leftMs }) => leftMs <= 0)) await this.statements.deleteExpired(tx, section, parts);
-      await this.statements.insert(tx, { section, holder, token, termMs }, parts);
-      return { token, ...free };
-    });
+  /** In statements of their own where the database can do that and lets them through, else in a turn. */
+  private async call<R>(
+    section: string,
+    statements: (postgres: PostgresLeases) => Promise<R | typeof TAKE_A_TURN>,
+    turn: (tx: EntityManager) => Promise<R>,
+  ): Promise<R> {
+    checkOption('section', section, section.length <= MAX_NAME_LENGTH, `have at most ${MAX_NAME_LENGTH} characters`);
+    if (!this.postgres) return this.inTurn(section, turn);
+    const answer = await statements(this.postgres).catch(refusedByIsolation);
+    return answer === TAKE_A_TURN ? this.inTurn(section, turn) : answer;
   }
 
   /** Runs `work` while no other call of the section does. */
-  private async inTurn<R>(section: string, work: (tx: EntityManager, lastToken: bigint) => Promise<R>): Promise<R> {
-    checkOption('section', section, section.length <= MAX_NAME_LENGTH, `have at most ${MAX_NAME_LENGTH} characters`);
+  private async inTurn<R>(section: string, work: (tx: EntityManager) => Promise<R>): Promise<R> {
     const isolation = this.dialect.kind === 'sqlite' ? 'SERIALIZABLE' : 'READ COMMITTED';
     const attempt = (): Promise<R | typeof NO_SECTION> =>
-      this.dataSource.transaction(isolation, async (tx) => {
-        const lastToken = await this.statements.lock(tx, section);
-        return lastToken === undefined ? NO_SECTION : work(tx, lastToken);
-      });
+      this.dataSource.transaction(isolation, async (tx) =>
+        (await this.statements.lock(tx, section)) ? work(tx) : NO_SECTION,
+      );
     const result = await attempt();
     if (result !== NO_SECTION) return result;
-    // In a statement of its own: two transactions that insert the same key and then lock it can deadlock on MySQL.
-    await this.statements.createSection(this.dataSource, section);
+    // In a transaction of its own: two that insert the same key and then lock it can deadlock on MySQL.
+    await this.dataSource.transaction(isolation, (tx) => this.statements.createSection(tx, section));
     return (await attempt()) as R;
+  }
+
+  private async acquireInTurn(tx: EntityManager, request: LeaseRequest): Promise<LeaseGrant> {
+    const seen = (await this.statements.look(tx, request))!;
+    const free = freeParts(request.desired, seen.leases, request.limit);
+    await (this.postgres ?? this.statements).grant(tx, request, free, seen);
+    return { token: seen.token + 1n, ...free };
   }
 }
 
@@ -101,3 +124,13 @@ const MAX_NAME_LENGTH = 255;
 
 /** The section's first call. */
 const NO_SECTION = Symbol('no section');
+
+/**
+ * Where the default isolation level is stricter than READ COMMITTED, Postgres refuses a statement that waited for a row
+ * which then changed (40001). A turn says which level it wants.
+ */
+function refusedByIsolation(error: unknown): typeof TAKE_A_TURN {
+  if (error instanceof QueryFailedError && (error.driverError as { code?: string }).code === '40001')
+    return TAKE_A_TURN;
+  throw error;
+}
