@@ -34,6 +34,8 @@ export class PostgresListener {
     private readonly dataSource: DataSource,
     private readonly channel: string,
     private readonly listener: (payload: string | undefined) => void,
+    /** Until it listens again, nothing is heard. */
+    private readonly onBroken: () => void = () => undefined,
   ) {
     this.running = this.run();
   }
@@ -48,6 +50,7 @@ export class PostgresListener {
     const { signal } = this.closed;
     while (!signal.aborted) {
       await this.session().catch(() => undefined);
+      this.onBroken();
       await sleep(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
     }
   }

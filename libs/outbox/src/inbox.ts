@@ -1,14 +1,16 @@
 import { dialectOf, execute } from 'nestjs-turnpike/dialect';
 import { QueryFailedError, type EntityManager } from 'typeorm';
 import type { AmbientTransaction } from './ambient-transaction.js';
-import { TABLES } from './typeorm/tables.js';
 
 /**
  * Lets a consumer do its work once per message, though messages come at least once: the work and the record that it was
  * done commit together, so a repeat finds the record and is skipped.
  */
 export class Inbox {
-  constructor(private readonly ambient: AmbientTransaction) {}
+  constructor(
+    private readonly ambient: AmbientTransaction,
+    private readonly table: string,
+  ) {}
 
   /** Does the work in a transaction of its own. False: this consumer has done it before, and nothing ran. */
   process(consumer: string, messageId: string, work: (tx: EntityManager) => Promise<unknown>): Promise<boolean> {
@@ -25,17 +27,17 @@ export class Inbox {
     messageId: string,
     work: () => Promise<unknown>,
   ): Promise<boolean> {
-    if (!(await record(tx, consumer, messageId))) return false;
+    if (!(await record(tx, this.table, consumer, messageId))) return false;
     await work();
     return true;
   }
 }
 
 /** False: it is recorded already. */
-async function record(tx: EntityManager, consumer: string, messageId: string): Promise<boolean> {
+async function record(tx: EntityManager, table: string, consumer: string, messageId: string): Promise<boolean> {
   const dialect = dialectOf(tx.dataSource);
   const p = dialect.parameters();
-  const insert = `insert into ${TABLES.inbox} (consumer, message_id, processed_at)
+  const insert = `insert into ${table} (consumer, message_id, processed_at)
     values (${p.add(consumer)}, ${p.add(messageId)}, ${dialect.nowMs})`;
   if (dialect.kind !== 'mysql') {
     const { affected } = await execute(tx, `${insert} ${dialect.onConflict(['consumer', 'message_id'])}`, p.values);

@@ -89,3 +89,29 @@ export class NoHandlerError extends OutboxError {
 export class OutboxSetupError extends OutboxError {
   readonly code = 'TURNPIKE_OUTBOX_SETUP';
 }
+
+/** An entry names a destination that this process has no publisher for. */
+export class UnknownDestinationError extends OutboxError {
+  readonly code = 'TURNPIKE_UNKNOWN_DESTINATION';
+
+  constructor(destination: string) {
+    super(
+      `OutboxModule.forRoot({ publishers }) has no ${JSON.stringify(destination)}, which a message was routed to. Add it ` +
+        `here, or let a process that has it take over. The message stays and is tried again.`,
+    );
+  }
+}
+
+/** Other transactions that publish to the same shards did not commit or roll back in time. */
+export class PublishLockTimeoutError extends OutboxError {
+  readonly code = 'TURNPIKE_PUBLISH_LOCK_TIMEOUT';
+
+  constructor(timeoutMs: number, options?: ErrorOptions) {
+    super(
+      `The messages could not be written within publishLockTimeoutMs (${timeoutMs}): another transaction that publishes to ` +
+        `the same shard is between its last statement and its COMMIT. The transaction was not committed; run it again, and ` +
+        `look for a connection that is "idle in transaction".`,
+      options,
+    );
+  }
+}

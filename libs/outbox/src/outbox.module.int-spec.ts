@@ -94,15 +94,15 @@ describe.each(testDatabases())('OutboxModule on %s', (_name, open) => {
     await publisher.attempted(1);
     await eventually(async () => {
       const metrics = await register.metrics();
-      expect(metrics).toMatch(/^turnpike_outbox_failed_total 1$/m);
-      expect(metrics).toMatch(/^turnpike_outbox_held_keys 1$/m);
-      expect(metrics).toMatch(/^turnpike_outbox_shards 64$/m);
+      expect(metrics).toMatch(/^turnpike_outbox_failed_total\{[^}]*destination="default"[^}]*\} 1$/m);
+      expect(metrics).toMatch(/^turnpike_outbox_held_keys\{outbox="default"\} 1$/m);
+      expect(metrics).toMatch(/^turnpike_outbox_shards\{outbox="default"\} 64$/m);
     });
     await publisher.arrived(1);
     await eventually(async () => {
       const metrics = await register.metrics();
-      expect(metrics).toMatch(/^turnpike_outbox_published_total [12]$/m);
-      expect(metrics).toMatch(/^turnpike_outbox_held_keys 0$/m);
+      expect(metrics).toMatch(/^turnpike_outbox_published_total\{[^}]*destination="default"[^}]*\} [12]$/m);
+      expect(metrics).toMatch(/^turnpike_outbox_held_keys\{outbox="default"\} 0$/m);
     });
   });
 
@@ -112,11 +112,13 @@ describe.each(testDatabases())('OutboxModule on %s', (_name, open) => {
       relay: { processIntervalMs: 10 },
     });
     const health = running.app.get(OutboxHealthIndicator);
-    await eventually(() => expect(health.check()).toMatchObject({ outbox: { status: 'up', shards: 64, heldKeys: 0 } }));
+    await eventually(async () =>
+      expect(await health.check()).toMatchObject({ outbox: { status: 'up', shards: 64, heldKeys: 0 } }),
+    );
     await database.dataSource.query('alter table turnpike_outbox_parked rename to away');
-    await eventually(() => expect(health.check('mine')).toMatchObject({ mine: { status: 'down' } }));
+    await eventually(async () => expect(await health.check('mine')).toMatchObject({ mine: { status: 'down' } }));
     await database.dataSource.query('alter table away rename to turnpike_outbox_parked');
-    await eventually(() => expect(health.check()).toMatchObject({ outbox: { status: 'up' } }));
+    await eventually(async () => expect(await health.check()).toMatchObject({ outbox: { status: 'up' } }));
   });
 
   it("shows its holds beside those of the app's barriers, and is not well when one lasts too long", async () => {

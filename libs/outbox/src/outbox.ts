@@ -3,11 +3,14 @@ import { EntityManager, type QueryRunner } from 'typeorm';
 import type { AmbientTransaction } from './ambient-transaction.js';
 import { encodeMessage, type EncodeOptions } from './core/encode-message.js';
 import type { OutboxMessage } from './core/message.js';
+import { currentNamespace } from './namespace.js';
 import type { TransactionHook } from './typeorm/transaction-hook.js';
 
 export interface OutboxDependencies {
   readonly hook: TransactionHook;
   readonly ambient: AmbientTransaction;
+  /** Where no `withNamespace` says otherwise. */
+  readonly namespace: string;
   readonly encoding: EncodeOptions;
   /** Tells the relay of this process that there may be something to deliver. */
   readonly wake: () => void;
@@ -18,10 +21,9 @@ export interface OutboxDependencies {
  *
  * `publish` encodes at once and keeps the entries with the transaction; they are written right before its outermost
  * COMMIT, in the order of publishing, and forgotten when it rolls back. A rolled-back savepoint forgets only its own.
- * After the commit the relay is woken by itself. Nothing is ever written outside a transaction.
+ * After the commit the relays are woken by themselves. Nothing is ever written outside a transaction.
  *
- * What it does not see: transactions ended by raw SQL. A raw COMMIT commits the rows without the messages, which is
- * reported as an error when the connection is given back.
+ * What it does not see: a COMMIT in raw SQL. It commits the rows without the messages, which is reported as an error.
  */
 export class Outbox {
   constructor(private readonly d: OutboxDependencies) {}
@@ -36,9 +38,10 @@ export class Outbox {
     const runner = given ? runnerOf(first) : this.ambientRunner();
     this.d.hook.require(runner, 'Outbox.publish()');
     const messages = given ? rest : [first, ...rest].filter((message) => message !== undefined);
+    const namespace = currentNamespace() ?? this.d.namespace;
     this.d.hook.add(
       runner,
-      messages.map((message) => encodeMessage(message, this.d.encoding)),
+      messages.flatMap((message) => encodeMessage(message, namespace, this.d.encoding)),
     );
   }
 

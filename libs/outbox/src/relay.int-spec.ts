@@ -50,13 +50,16 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
       {
         id: 'one',
         topic: 'order.placed',
+        namespace: 'default',
         key: 'c1',
-        payload: { a: [1] },
+        body: Buffer.from('{"a":[1]}'),
+        contentType: 'application/json',
         headers: { h: 'v' },
         attempt: 1,
         createdAtMs: expect.any(Number),
       },
     ]);
+    expect(publisher.attempts[0]?.payload).toEqual({ a: [1] });
   });
 
   it('wakes by itself after the commit, long before it would look', async () => {

@@ -1,14 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidMessageError } from '../outbox.errors.js';
-import { decodeEntry, encodeMessage } from './encode-message.js';
-import type { OutboxMessage } from './message.js';
+import { encodeMessage, type EncodeOptions } from './encode-message.js';
+import type { NewEntry, OutboxMessage } from './message.js';
 import { ShardMap } from './shard-map.js';
+import { StoredMessage } from './stored-message.js';
 
-const encode = (message: OutboxMessage, maxPayloadBytes = 1000) =>
-  encodeMessage(message, { namespace: 'n', maxPayloadBytes, shards: new ShardMap(64), newId: () => 'new-id' });
-const decode = (message: OutboxMessage) =>
-  decodeEntry({ ...encode(message, 1e9), id: 1n, createdAtMs: 5, attempts: 0 }, 1);
+const encodeAll = (message: OutboxMessage, options: Partial<EncodeOptions> = {}): NewEntry[] =>
+  encodeMessage(message, 'n', {
+    maxPayloadBytes: 1000,
+    shards: new ShardMap(64),
+    newId: () => 'new-id',
+    route: () => ['default'],
+    ...options,
+  });
+const encode = (message: OutboxMessage, maxPayloadBytes = 1000): NewEntry => {
+  const [entry] = encodeAll(message, { maxPayloadBytes });
+  if (!entry) throw new Error('no entry');
+  return entry;
+};
+const decode = (message: OutboxMessage) => new StoredMessage({ ...encode(message, 1e9), id: 1n, createdAtMs: 5 }, 1);
 
 describe('encodeMessage', () => {
   it('gives back every JSON value, with its text and the order of its keys', () => {
@@ -42,9 +53,9 @@ describe('encodeMessage', () => {
     ['an empty id', { id: '' }, /its id is empty/],
     ['NUL in a header', { headers: { h: '\u0000' } }, /its header "h" holds NUL/],
     ['a header that is no text', { headers: { h: 5 as unknown as string } }, /its header "h" is not text/],
-    ['an undefined payload', { payload: undefined }, /its payload is undefined/],
-    ['a function as payload', { payload: () => 1 }, /its payload is function/],
-    ['a bigint in the payload', { payload: { n: 1n } }, /its payload is not JSON/],
+    ['an undefined payload', { payload: undefined }, /undefined is nothing that JSON can hold/],
+    ['a function as payload', { payload: () => 1 }, /function is nothing that JSON can hold/],
+    ['a bigint in the payload', { payload: { n: 1n } }, /its payload cannot be encoded .*BigInt/],
     ['a payload over the limit', { payload: 'x'.repeat(999) }, /1001 bytes, more than maxPayloadBytes \(1000\)/],
   ])('refuses %s', (_what, part, problem) => {
     const message = { topic: 't', payload: 1, ...part };
@@ -79,5 +90,54 @@ describe('ShardMap', () => {
     const draws = [0, 0.5, 0.999];
     const shards = new ShardMap(64, () => draws.shift() ?? 0);
     expect([shards.of('n', null), shards.of('n', null), shards.of('n', null)]).toEqual([0, 32, 63]);
+  });
+
+  it('makes an entry for each destination that the route gives, with the same id, once each', () => {
+    const entries = encodeAll({ topic: 't', payload: 1, key: 'k' }, { route: () => ['a', 'b', 'a'] });
+    expect(entries.map(({ destination, messageId }) => [destination, messageId])).toEqual([
+      ['a', 'new-id'],
+      ['b', 'new-id'],
+    ]);
+    expect(new Set(entries.map(({ shard }) => shard)).size).toBe(1);
+  });
+
+  it.each<[string, Partial<OutboxMessage>, Partial<EncodeOptions>, RegExp]>([
+    ['a route to nowhere', {}, { route: () => [] }, /route gave it no destination/],
+    ['a destination of 101 characters', {}, { route: () => ['x'.repeat(101)] }, /its destination has 101 characters/],
+    ['a negative delay', { delayMs: -1 }, {}, /its delayMs is -1/],
+    ['a delay that is no number', { delayMs: Number.NaN }, {}, /its delayMs is NaN/],
+    ['an invalid date', { availableAt: new Date('x') }, {}, /its availableAt is no valid Date/],
+    ['two due times', { delayMs: 1, availableAt: new Date() }, {}, /both delayMs and availableAt/],
+  ])('refuses %s', (_what, message, options, error) => {
+    expect(() => encodeAll({ topic: 't', payload: 1, ...message }, options)).toThrow(error);
+    expect(() => encodeAll({ topic: 't', payload: 1, ...message }, options)).toThrow(InvalidMessageError);
+  });
+
+  it('keeps when a message is due', () => {
+    expect(encode({ topic: 't', payload: 1 }).due).toBeUndefined();
+    expect(encode({ topic: 't', payload: 1, delayMs: 0 }).due).toBeUndefined();
+    expect(encode({ topic: 't', payload: 1, delayMs: 1.5 }).due).toEqual({ inMs: 2 });
+    expect(encode({ topic: 't', payload: 1, availableAt: new Date(77) }).due).toEqual({ atMs: 77 });
+  });
+
+  it('encodes by the codec, and decodes what it wrote by it alone', () => {
+    const codec = {
+      contentType: 'text/reversed',
+      encode: (payload: unknown) => Buffer.from(String(payload)).toReversed(),
+      decode: (body: Uint8Array) => Buffer.from(Buffer.from(body).toReversed()).toString(),
+    };
+    const [entry] = encodeAll({ topic: 't', payload: 'abc' }, { codec });
+    const stored = { ...(entry as NewEntry), id: 1n, createdAtMs: 5 };
+    expect(Buffer.from(stored.payload).toString()).toBe('cba');
+    expect(new StoredMessage(stored, 1, codec).payload).toBe('abc');
+    expect(() => new StoredMessage(stored, 1).payload).toThrow(/no codec for text\/reversed/);
+  });
+
+  it("adds headers to the message's own, which win", () => {
+    const [entry] = encodeAll(
+      { topic: 't', payload: 1, headers: { a: 'own' } },
+      { addHeaders: () => ({ a: 'added', b: 'added' }) },
+    );
+    expect(entry?.headers).toEqual({ a: 'own', b: 'added' });
   });
 });

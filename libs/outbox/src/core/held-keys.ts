@@ -1,17 +1,23 @@
 import { Barrier } from 'nestjs-turnpike/barrier';
 import type { Clock } from 'nestjs-turnpike/timing';
-import { orderKey, type ParkedEntry, type StoredEntry } from './message.js';
+import { orderKey, type StoredEntry } from './message.js';
 import type { HeldKey } from './outbox-storage.js';
 
 /**
- * Which keys wait for a failed entry: a barrier over the keys of the relay's shards. A key is held from the failure of one
- * of its entries until nothing of it is parked any more; its head is the entry that the others wait for.
+ * Which keys wait, and for what: a barrier over the keys of the relay's shards. A key is held from the failure of one of its
+ * entries until nothing of it is parked any more, or until its dead letter is requeued or purged.
  */
 export class HeldKeys {
-  private readonly barrier = new Barrier<string, bigint>();
+  private readonly barrier: Barrier<string, bigint>;
   private readonly heads = new Map<string, { readonly shard: number; readonly id: bigint; readonly sinceMs: number }>();
 
-  constructor(private readonly clock: Clock) {}
+  /** `concurrencyLimit`: after a dead letter that holds nothing, how many entries of its key may be in a call at a time. */
+  constructor(
+    private readonly clock: Clock,
+    concurrencyLimit: number,
+  ) {
+    this.barrier = new Barrier({ concurrencyLimit });
+  }
 
   get count(): number {
     return this.heads.size;
@@ -25,39 +31,50 @@ export class HeldKeys {
     return this.clock.monotonic() - sinceMs;
   }
 
-  /** False: the entry's key is held, and it must wait in the parked table. */
-  enter(entry: StoredEntry): boolean {
-    const key = orderKey(entry);
-    return key === undefined || this.barrier.enter(key, entry.id).accepted;
+  has(key: string): boolean {
+    return this.heads.has(key);
   }
 
-  leave(entry: StoredEntry): void {
-    const key = orderKey(entry);
-    if (key !== undefined) this.barrier.leave(key, entry.id);
+  /** Right before an entry of the flow goes out. False: its key is held, or has enough entries in calls. */
+  enter(key: string, id: bigint): boolean {
+    return this.barrier.enter(key, id).accepted;
+  }
+
+  /** It is in no call any more. */
+  leave(key: string, id: bigint, sent: boolean): void {
+    if (sent) this.barrier.stateChanged(key, id, 'succeeded');
+    else this.barrier.leave(key, id);
+  }
+
+  /** Applies what has been told of keys that are limited; once a round. */
+  sync(): void {
+    this.barrier.sync();
   }
 
   /** The entry failed: from this moment on, later ones of its key are refused. */
   hold(entry: StoredEntry): void {
     const key = orderKey(entry);
-    if (key !== undefined) this.holdBy(key, entry.shard, entry.id);
+    if (key !== undefined && !this.heads.has(key)) this.holdBy(key, entry.shard, entry.id);
   }
 
   restore(held: readonly HeldKey[]): void {
-    for (const { orderKey: key, shard, headId } of held) this.holdBy(key, shard, headId);
+    for (const head of held) {
+      const key = orderKey(head);
+      if (key !== undefined) this.holdBy(key, head.shard, head.headId);
+    }
   }
 
-  /** The head is through, and the table says which entry is the key's head now; none: the key opens. */
-  passOn(former: ParkedEntry, headId: bigint | undefined): void {
-    const key = orderKey(former);
-    if (key === undefined) return;
-    const since = this.heads.get(key)?.sinceMs;
-    this.open(key);
-    if (headId !== undefined) this.holdBy(key, former.shard, headId, since);
+  /** The key waits for this one now, instead of what it waited for; undefined: it is open. `aborted`: its head was given up. */
+  passOn(key: string, shard: number, headId: bigint | undefined, aborted = false): void {
+    const head = this.heads.get(key);
+    if (head?.id === headId) return;
+    this.open(key, aborted ? 'aborted' : 'succeeded');
+    if (headId !== undefined) this.holdBy(key, shard, headId, head?.sinceMs);
   }
 
-  /** These shards are another process's now, or will be claimed anew: their holds are in the table. */
-  forget(shards: ReadonlySet<number>): void {
-    for (const [key, { shard }] of this.heads) if (shards.has(shard)) this.open(key);
+  /** The shard is another process's now, or will be claimed anew: its holds are in the table. */
+  forget(shard: number): void {
+    for (const [key, head] of this.heads) if (head.shard === shard) this.open(key, 'succeeded');
   }
 
   private holdBy(key: string, shard: number, id: bigint, sinceMs = this.clock.monotonic()): void {
@@ -65,10 +82,10 @@ export class HeldKeys {
     this.heads.set(key, { shard, id, sinceMs });
   }
 
-  private open(key: string): void {
+  private open(key: string, how: 'succeeded' | 'aborted'): void {
     const head = this.heads.get(key);
     if (!head) return;
-    this.barrier.stateChanged(key, head.id, 'succeeded');
+    this.barrier.stateChanged(key, head.id, how);
     this.barrier.sync();
     this.heads.delete(key);
   }

@@ -9,33 +9,53 @@ export interface OutboxMessage {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Tells deliveries of the same message apart from others: a UUIDv7 when absent; at most 255 characters. */
   readonly id?: string | undefined;
+  /**
+   * Delivers it no sooner than this many ms after its transaction was written, by the database's clock. It takes its place
+   * among the messages of its key when it is due.
+   */
+  readonly delayMs?: number | undefined;
+  /** As `delayMs`, until this time. */
+  readonly availableAt?: Date | undefined;
 }
 
-/** A message as its transaction writes it. */
+/** A message for one destination, as its transaction writes it. */
 export interface NewEntry {
   readonly shard: number;
   readonly messageId: string;
   readonly namespace: string;
+  /** The name of the publisher that it is for. */
+  readonly destination: string;
   readonly topic: string;
   readonly key: string | null;
   readonly payload: Uint8Array;
-  readonly contentType: ContentType;
+  readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** When it is due, by the database's clock; absent: at once. */
+  readonly due?: Due | undefined;
 }
 
-export type ContentType = 'application/json' | 'application/octet-stream';
+export type Due = { readonly inMs: number } | { readonly atMs: number };
 
 /** An entry as the relay reads it. */
-export interface StoredEntry extends NewEntry {
-  /** In commit order within the shard: what commits later has a higher one. */
+export interface StoredEntry extends Omit<NewEntry, 'due'> {
+  /** In commit order within the shard: what commits later has a higher one. Negative: delayed, not in the flow yet. */
   readonly id: bigint;
   readonly createdAtMs: number;
 }
 
-/** An entry that waits in the parked table: failed, or behind a failed one of its key. */
+/** An entry that waits in the parked table: failed, behind a failed one of its key, or delayed. */
 export interface ParkedEntry extends StoredEntry {
-  /** Deliveries that were started; 0 for one that waits behind another. */
+  /** Deliveries that were started and counted; 0 for one that waits behind another. */
   readonly attempts: number;
+  readonly history: readonly FailedAttempt[];
+}
+
+/** What the history of an entry says of one attempt. */
+export interface FailedAttempt {
+  readonly attempt: number;
+  /** ms since the epoch, by the clock of the process that made it. */
+  readonly atMs: number;
+  readonly error: string;
 }
 
 /** What a publisher gets. */
@@ -56,8 +76,15 @@ export interface OutgoingMessage {
   readonly createdAtMs: number;
 }
 
-/** The unit of order: two entries with the same one are delivered one after the other; undefined has no order. */
-export function orderKey(entry: NewEntry): string | undefined {
-  // NUL cannot occur in either part: `encodeMessage` refuses it.
-  return entry.key === null ? undefined : `${entry.namespace}\u0000${entry.key}`;
+/** The unit of order: entries with the same three are delivered one after the other. */
+export interface OrderKey {
+  readonly namespace: string;
+  readonly destination: string;
+  readonly key: string;
+}
+
+/** An order key as text; undefined for an entry without a key, which has no order. */
+export function orderKey(entry: { namespace: string; destination: string; key: string | null }): string | undefined {
+  // NUL cannot occur in any part: `encodeMessage` refuses it.
+  return entry.key === null ? undefined : `${entry.namespace}\u0000${entry.destination}\u0000${entry.key}`;
 }

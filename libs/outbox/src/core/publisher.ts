@@ -26,4 +26,6 @@ export interface Publisher {
    * hold several messages of a key, in their order. Default: false.
    */
   readonly ordered?: boolean;
+  /** Called once when the app shuts down, after the last call has ended. */
+  close?(): Promise<void>;
 }

@@ -1,150 +1,204 @@
-import type { Clock, RetryPolicy } from 'nestjs-turnpike/timing';
-import { asError, Dispatcher } from './dispatcher.js';
+import { CarefulStart } from './careful-start.js';
+import { asError } from './call-publisher.js';
+import { Deliveries } from './deliveries.js';
 import { HeldKeys } from './held-keys.js';
-import type { StoredEntry } from './message.js';
-import type { OutboxStorage } from './outbox-storage.js';
-import type { Publisher } from './publisher.js';
-import { RelayRound } from './relay-round.js';
-import { RelayShards } from './relay-shards.js';
+import { fromFlow } from './item.js';
+import { orderKey, type StoredEntry } from './message.js';
+import type { PumpResult, RelayDependencies, RelayStats } from './relay-types.js';
+import { Revisits } from './revisits.js';
+import type { ShardWork } from './shard-work.js';
+import { Shards } from './shards.js';
 
-export interface RelayDependencies {
-  readonly storage: OutboxStorage;
-  readonly publisher: Publisher;
-  /** Computes the delay before each further attempt; it must not end. */
-  readonly retry: RetryPolicy;
-  readonly clock: Clock;
-  /** Whether the shard's lease is this process's right now, by its own clocks. */
-  readonly holds: (shard: number) => boolean;
-  /** How long an idle relay waits before it looks by itself, in ms. */
-  readonly processIntervalMs: number;
-  /** The most entries that a round reads; shared out over the shards. */
-  readonly batchSize: number;
-  readonly maxInFlight: number;
-  readonly publishTimeoutMs: number;
-  readonly observer: RelayObserver;
-}
-
-export interface RelayObserver {
-  failed(entry: StoredEntry, attempt: number, error: Error): void;
-  round(result: PumpResult): void;
-  roundFailed(error: Error): void;
-}
-
-export interface PumpResult {
-  readonly read: number;
-  readonly sent: number;
-  readonly failed: number;
-  /** ms until the next retry is due; undefined when none is waiting. */
-  readonly nextInMs: number | undefined;
-}
-
-export interface RelayStats {
-  readonly shards: number;
-  readonly inFlight: number;
-  readonly heldKeys: number;
-  /** How long the longest hold has lasted in this process, in ms; 0 without any. */
-  readonly oldestHoldAgeMs: number;
-  /** Since the start of this process. */
-  readonly sent: number;
-  readonly failed: number;
-  /** The last round's error; undefined when the last round was a good one. */
-  readonly lastError: string | undefined;
-}
-
-/** However many shards share a round, each gets this many entries of it, so that a busy one makes progress. */
-const LEAST_PER_SHARD = 20;
+/** The most payload bytes that a read should bring. */
+const READ_BYTES = 33_554_432;
 const ERROR_BACKOFF_MS = 1000;
-/** How long stopping waits for calls of the publisher before it aborts their signals. */
+const FIRST_POLL_MS = 25;
+/** How often what is due, and what operators ask for, is looked for while the flow is busy. */
+const LOOK_MS = 200;
+const SAVE_POSITIONS_MS = 1000;
+/** How often entries are looked for that reading has passed over. */
+const SECOND_LOOK_MS = 60_000;
+/** How long stopping waits for calls of the publisher before it aborts their signals; and then for them to end. */
 const DRAIN_MS = 1000;
+const CUT_MS = 2000;
 
 /**
- * Delivers what the shards assigned to this process hold.
+ * Delivers what the shards assigned to this process hold. Reading, publishing and settling go on side by side.
  *
- * A round reads what is new and what is due, sends it, and deletes or parks every entry it read. Rounds never overlap.
- *
- * - Per key, entries are sent in commit order, one call at a time. A failed one is tried again after the policy's delay;
- *   its key waits for it, others go on.
+ * - Per key and destination, entries are sent in commit order, one call at a time. A failed one is tried again after the
+ *   policy's delay; its key waits for it in the parked table, others go on.
  * - At least once: after a crash or a lost lease, what was sent and not yet deleted is sent again.
  * - No call begins for a shard whose lease has ended (`holds`), and a former owner's writes are fenced by the storage.
- * - A round that fails, as when the database is away, forgets what it read. The next one claims and reads it again.
+ * - Memory is bounded: reading waits while enough is here, and what one key, or one of several destinations, has beyond
+ *   its share waits in the parked table.
+ * - A statement that fails, as when the database is away, is repeated; what was sent is not forgotten meanwhile.
+ *
+ * `start` runs until `stop`. `pump` runs one round: it reads what there is and resolves when that is sent, parked or given
+ * back, for tests and schedulers of your own.
  */
 export class OutboxRelay {
-  private readonly shards = new RelayShards();
+  private readonly cut = new AbortController();
+  private readonly giveUp = new AbortController();
   private readonly heldKeys: HeldKeys;
-  private readonly dispatcher: Dispatcher;
-  private readonly totals = { sent: 0, failed: 0 };
+  private readonly shards: Shards;
+  private readonly deliveries: Deliveries;
+  private readonly revisits: Revisits;
+  private readonly careful: CarefulStart;
+  private foundLate = 0;
+  private readonly late = new Set<bigint>();
   private lastError: string | undefined;
+  private averageBytes = 0;
   private rounds: Promise<unknown> = Promise.resolve();
   private woken = false;
+  private lookAtMs = 0;
+  private saveAtMs = 0;
+  private secondLookAtMs: number;
   private nap = new AbortController();
   private running: { readonly end: AbortController; readonly loop: Promise<void> } | undefined;
-  private readonly abort = new AbortController();
 
   constructor(private readonly d: RelayDependencies) {
-    this.heldKeys = new HeldKeys(d.clock);
-    this.dispatcher = new Dispatcher({
+    const { storage, clock, retry } = d;
+    const onError = (error: unknown): void => this.failed(error);
+    const restart = (work: ShardWork): void => this.shards.restart(work);
+    const workOf = (shard: number): ShardWork | undefined => this.shards.workOf(shard);
+    this.secondLookAtMs = clock.monotonic() + SECOND_LOOK_MS;
+    this.heldKeys = new HeldKeys(clock, d.concurrencyLimit);
+    this.shards = new Shards({ ...d, heldKeys: this.heldKeys, onError, onReady: () => this.wake([]) });
+    this.deliveries = new Deliveries({
       ...d,
-      mayBegin: ({ shard }) => !this.stopping && this.shards.has(shard) && d.holds(shard),
+      heldKeys: this.heldKeys,
+      fetch: (lane) => this.revisits.fetch(lane),
+      restart,
+      workOf,
+      onParked: (delayMs) => this.lookSoon(delayMs),
+      onError,
+      cut: this.cut.signal,
+      giveUp: this.giveUp.signal,
+    });
+    this.revisits = new Revisits({
+      storage,
+      deliveries: this.deliveries,
+      workOf,
+      onFlow: (work) => this.wake([work.claim.shard]),
+      restart,
+      onError,
+    });
+    this.careful = new CarefulStart({
+      storage,
+      retry,
+      maxInFlight: d.maxInFlight,
+      continues: d.afterDeadLetter === 'continue',
+      destinations: () => [...this.deliveries.all].map(({ name }) => name),
+      nowMs: () => clock.now(),
+      sendAlone: (item) => this.deliveries.sendAlone(item),
+      judge: (item, error) => this.deliveries.judge(item, error),
+      onHead: ({ claim }, entry, head, aborted) =>
+        this.heldKeys.passOn(orderKey(entry) ?? '', claim.shard, head?.id, aborted),
+      restart,
+      mayGoOn: (work) => !work.closing && !this.stopping && d.holds(work.claim.shard),
     });
   }
 
   stats(): RelayStats {
     return {
       shards: this.shards.count,
-      inFlight: this.dispatcher.inFlight,
+      inFlight: this.deliveries.inFlight,
       heldKeys: this.heldKeys.count,
       oldestHoldAgeMs: this.heldKeys.oldestAgeMs,
-      ...this.totals,
+      ...this.deliveries.totals,
+      foundLate: this.foundLate,
+      destinations: this.deliveries.stats,
       lastError: this.lastError,
     };
   }
 
-  /** These shards are leased to this process now. */
-  assign(shards: readonly number[]): void {
-    this.shards.assign(shards);
-    this.wake();
+  /** Which shards these are, for whoever asks the storage about them. */
+  get assigned(): readonly number[] {
+    return this.shards.all;
+  }
+
+  /** Whether this process works on the shard. */
+  owns(shard: number): boolean {
+    return this.shards.has(shard);
+  }
+
+  /** These shards are leased to this process now. `afterExpiry`: their former owner did not give them back. */
+  assign(shards: readonly number[], { afterExpiry = false }: { readonly afterExpiry?: boolean } = {}): void {
+    this.shards.assign(shards, afterExpiry);
+    this.lookWithin(0);
+    this.wake([]);
   }
 
   /** Resolves when nothing of these shards is under way any more. */
-  async revoke(shards: readonly number[]): Promise<void> {
-    this.shards.revoke(shards);
-    await this.rounds;
-    this.heldKeys.forget(new Set(shards));
+  revoke(shards: readonly number[]): Promise<void> {
+    return this.shards.revoke(shards);
   }
 
-  /** Looks for entries now and not only when the interval ends. Cheap: call it after each commit. */
-  wake(): void {
+  /**
+   * Looks for entries of these shards, or of all, now and not only when the interval ends; `look`: also for what is due
+   * and asked for. Cheap: call it after each commit.
+   */
+  wake(shards?: readonly number[], look = shards === undefined): void {
+    if (look) this.lookWithin(0);
+    this.shards.touch(shards);
     this.woken = true;
     this.nap.abort();
   }
 
+  /** Sends nothing more to the destination, or to any, until `resume`; in this process. */
+  pause(destination?: string): void {
+    for (const one of this.named(destination)) one.pause();
+  }
+
+  resume(destination?: string): void {
+    for (const one of this.named(destination)) one.resume();
+    this.wake();
+  }
+
   /** One round. Rounds queue up: a call that finds one running gets a round that begins after it. */
   pump(): Promise<PumpResult> {
-    const round = this.rounds.then(() => this.round());
-    this.rounds = round.catch(() => undefined);
-    return round;
+    return this.exclusively(async () => {
+      const before = { ...this.deliveries.totals };
+      this.shards.touch();
+      this.lookAtMs = 0;
+      const { read, nextInMs } = await this.step();
+      await this.deliveries.quiet();
+      await this.shards.savePositions();
+      const { sent, failed, deadLettered } = this.deliveries.totals;
+      return {
+        read,
+        sent: sent - before.sent,
+        failed: failed - before.failed,
+        deadLettered: deadLettered - before.deadLettered,
+        nextInMs,
+      };
+    });
   }
 
   start(): void {
-    if (this.running || this.abort.signal.aborted) return;
+    if (this.running || this.cut.signal.aborted) return;
     const end = new AbortController();
     this.running = { end, loop: this.loop(end.signal) };
   }
 
-  /** Ends the loop; sends nothing more, and waits for the calls that are under way. What was read stays in the table. */
+  /** Sends nothing more, and waits for the calls that are under way. What was read and not sent stays in the table. */
   async stop(): Promise<void> {
-    const { running } = this;
-    if (!running) return;
+    const { running, cut, giveUp } = this;
+    if (!running || running.end.signal.aborted) return running?.loop;
     running.end.abort();
     this.nap.abort();
     const drained = new AbortController();
-    const late = this.d.clock.sleep(DRAIN_MS, drained.signal).then(
-      () => this.abort.abort(new Error('The relay is stopping.')),
-      () => undefined, // drained in time
-    );
+    const late = this.d.clock
+      .sleep(DRAIN_MS, drained.signal)
+      .then(() => cut.abort(new Error('The relay is stopping.')))
+      .then(() => this.d.clock.sleep(CUT_MS, drained.signal))
+      .then(() => giveUp.abort())
+      .catch(() => undefined); // drained in time
     await running.loop;
+    await this.shards.revoke(this.shards.all);
     drained.abort();
     await late;
+    cut.abort(); // a destination that is away is probed no longer
     this.running = undefined;
   }
 
@@ -153,79 +207,141 @@ export class OutboxRelay {
   }
 
   private async loop(end: AbortSignal): Promise<void> {
-    while (!end.aborted) {
+    for (let idleRounds = 0; !end.aborted;) {
       this.woken = false;
       let napMs = ERROR_BACKOFF_MS;
       try {
-        const { read, nextInMs = Infinity } = await this.pump();
+        const { read, nextInMs = Infinity } = await this.exclusively(() => this.step());
+        await this.deliveries.roomy(end);
+        idleRounds = read > 0 ? 0 : idleRounds + 1;
         if (read > 0) continue;
-        napMs = Math.min(this.d.processIntervalMs, nextInMs);
+        // Soon at first: what follows a message is often another one.
+        napMs = Math.min(this.d.pollMs(), nextInMs, FIRST_POLL_MS * 2 ** Math.min(idleRounds, 20));
       } catch (error) {
-        this.lastError = asError(error).message;
-        this.d.observer.roundFailed(asError(error));
+        this.failed(error);
       }
-      await this.sleep(napMs, end);
+      if (await this.slept(napMs, end)) this.shards.touch();
     }
   }
 
-  private async sleep(ms: number, end: AbortSignal): Promise<void> {
-    if (this.woken || end.aborted) return;
+  /** False: woken before the time was over. */
+  private async slept(ms: number, end: AbortSignal): Promise<boolean> {
+    if (this.woken || end.aborted) return false;
     this.nap = new AbortController();
-    await this.d.clock.sleep(ms, this.nap.signal).catch(() => undefined); // woken early
+    return this.d.clock.sleep(ms, this.nap.signal).then(
+      () => true,
+      () => false,
+    );
   }
 
-  private async round(): Promise<PumpResult> {
-    const round = new RelayRound({
-      ...this.d,
-      dispatcher: this.dispatcher,
-      shards: this.shards,
-      heldKeys: this.heldKeys,
-      stop: this.abort.signal,
-      onFailed: (entry, attempt, error) => this.d.observer.failed(entry, attempt, error),
-    });
+  private exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const round = this.rounds.then(work);
+    this.rounds = round.catch(() => undefined);
+    return round;
+  }
+
+  /** Reads what is new and what is due, and sets it going. */
+  private async step(): Promise<{ read: number; nextInMs: number | undefined }> {
+    await this.claim();
+    this.heldKeys.sync();
+    const nowMs = this.d.clock.monotonic();
+    const [read, look] = await Promise.all([this.readFlow(), nowMs >= this.lookAtMs ? this.look() : undefined]);
+    if (nowMs >= this.saveAtMs) {
+      this.saveAtMs = nowMs + SAVE_POSITIONS_MS;
+      await this.shards.savePositions();
+    }
+    if (nowMs >= this.secondLookAtMs) await this.lookBehind(nowMs);
+    this.lastError = undefined;
+    const nextInMs = this.lookAtMs === Infinity ? undefined : Math.max(0, this.lookAtMs - this.d.clock.monotonic());
+    return { read: read + (look ?? 0), nextInMs };
+  }
+
+  private async claim(): Promise<void> {
+    const careful = await this.shards.claim();
+    if (careful.length === 0) return;
+    await this.deliveries.alone(() => this.careful.run(careful));
+    this.lookWithin(0);
+  }
+
+  private async readFlow(): Promise<number> {
+    const { batchSize } = this.d;
+    const byBytes = this.averageBytes > 0 ? Math.ceil(READ_BYTES / this.averageBytes) : batchSize;
+    const room = Math.min(batchSize, byBytes, this.deliveries.room);
+    const reads = room > 0 ? this.shards.nextReads(room) : [];
+    if (reads.length === 0) return 0;
+    let entries: StoredEntry[];
     try {
-      const result = await this.readAndRun(round);
-      this.lastError = undefined;
-      this.d.observer.round(result);
-      return result;
+      entries = await this.d.storage.read(reads);
     } catch (error) {
-      this.shards.startAllOver();
+      this.shards.touch(reads.map(({ shard }) => shard));
       throw error;
-    } finally {
-      this.shards.startOver(round.unfinished);
-      this.totals.sent += round.counts.sent;
-      this.totals.failed += round.counts.failed;
+    }
+    this.takeIn(entries, new Map(reads.map(({ shard, limit }) => [shard, limit])));
+    return entries.length;
+  }
+
+  private takeIn(entries: readonly StoredEntry[], limits: ReadonlyMap<number, number>): void {
+    const counts = new Map<number, number>();
+    let bytes = 0;
+    for (const entry of entries) {
+      bytes += entry.payload.byteLength;
+      counts.set(entry.shard, (counts.get(entry.shard) ?? 0) + 1);
+      const work = this.shards.workOf(entry.shard);
+      // It may have been revoked, or claimed anew, while the read was under way.
+      if (!work || work.closing || entry.id <= work.readUpTo) continue;
+      this.deliveries.add(work, work.read(entry));
+    }
+    if (entries.length > 0) this.averageBytes = bytes / entries.length;
+    for (const [shard, limit] of limits) this.shards.workOf(shard)?.hasRead(counts.get(shard) ?? 0, limit);
+  }
+
+  private async look(): Promise<number> {
+    this.lookAtMs = Infinity;
+    try {
+      const { found, nextInMs } = await this.revisits.look(this.shards.open.map(({ claim }) => claim.shard));
+      // What was found may still be found until it is settled.
+      this.lookWithin(found > 0 ? LOOK_MS : (nextInMs ?? Infinity));
+      this.lookWithin(this.d.pollMs());
+      return found;
+    } catch (error) {
+      this.lookAtMs = 0;
+      throw error;
     }
   }
 
-  private async readAndRun(round: RelayRound): Promise<PumpResult> {
-    await this.claim();
-    const positions = this.shards.positions();
-    if (positions.length === 0) return { read: 0, sent: 0, failed: 0, nextInMs: undefined };
-    const perShard = Math.max(LEAST_PER_SHARD, Math.floor(this.d.batchSize / positions.length));
-    const [fresh, { due, nextInMs }] = await Promise.all([
-      this.d.storage.read(positions, perShard),
-      this.d.storage.due(
-        positions.map(({ shard }) => shard),
-        this.d.batchSize,
-      ),
-    ]);
-    for (const { shard, id } of fresh) this.shards.readUpTo(shard, id);
-    const lanes = await round.parkBehind(fresh);
-    await round.run(lanes, due);
-    return { read: fresh.length + due.length, ...round.counts, nextInMs };
+  private lookSoon(delayMs: number): void {
+    this.lookWithin(delayMs);
+    this.wake([]);
   }
 
-  /**
-   * Draws tokens for newly assigned shards, and holds what their former owner held, before anything of them is read. Not
-   * for one whose lease has ended: that would fence its next owner.
-   */
-  private async claim(): Promise<void> {
-    const unclaimed = this.shards.unclaimed().filter(this.d.holds);
-    if (unclaimed.length === 0) return;
-    const claims = await this.d.storage.claim(unclaimed);
-    this.heldKeys.forget(new Set(unclaimed));
-    this.heldKeys.restore(await this.d.storage.heldKeys(unclaimed));
-    for (const claim of claims) this.shards.claimed(claim);
+  private lookWithin(delayMs: number): void {
+    this.lookAtMs = Math.min(this.lookAtMs, this.d.clock.monotonic() + delayMs);
+  }
+
+  /** There should be nothing up to the position. If there is, by whatever defect, it is delivered, and told. */
+  private async lookBehind(nowMs: number): Promise<void> {
+    this.secondLookAtMs = nowMs + SECOND_LOOK_MS;
+    const works = this.shards.open.map((work) => ({ shard: work.claim.shard, position: work.position }));
+    const found = (await this.d.storage.readBelow(works)).filter(({ id }) => !this.late.has(id));
+    for (const entry of found) {
+      const work = this.shards.workOf(entry.shard);
+      if (!work || work.closing) continue;
+      this.late.add(entry.id);
+      this.deliveries.add(
+        work,
+        fromFlow(entry, () => this.late.delete(entry.id)),
+      );
+    }
+    this.foundLate += found.length;
+    if (found.length > 0) this.d.observer.foundLate(found);
+  }
+
+  private failed(error: unknown): void {
+    this.lastError = asError(error).message;
+    this.d.observer.storageFailed(asError(error));
+  }
+
+  private named(destination: string | undefined) {
+    return destination === undefined ? [...this.deliveries.all] : [this.deliveries.named(destination)];
   }
 }

@@ -1,42 +1,77 @@
-import type { ClaimedShard, OutboxStorage } from './outbox-storage.js';
+import type { Clock } from 'nestjs-turnpike/timing';
+import type { Item } from './item.js';
+import type { OutboxStorage } from './outbox-storage.js';
+import type { ShardWork } from './shard-work.js';
 
-interface Sent {
-  readonly claim: ClaimedShard;
-  readonly id: bigint;
+export interface SettlerOptions {
+  readonly storage: Pick<OutboxStorage, 'settle'>;
+  readonly clock: Clock;
+  /** They have left the flow. */
+  readonly onSettled: (work: ShardWork, items: readonly Item[]) => void;
+  /** The shard has another owner: what was sent stays in its table. */
+  readonly onFenced: (work: ShardWork, items: readonly Item[]) => void;
+  readonly observe: (entries: number, durationMs: number) => void;
+  readonly onIdle: () => void;
+  readonly onError: (error: unknown) => void;
 }
 
-/** Deletes what was sent while more is being sent: one statement at a time, each with all that has come meanwhile. */
+const RETRY_MS = 500;
+
+/**
+ * Deletes what was sent while more is being sent: one statement at a time, each with all that has come meanwhile. One that
+ * fails is repeated until it does not, or until the relay gives up: forgetting it would send its entries again.
+ */
 export class Settler {
-  private sent: Sent[] = [];
-  private readonly fenced = new Set<number>();
+  private sent = new Map<ShardWork, Item[]>();
   private running: Promise<void> | undefined;
 
-  constructor(private readonly storage: Pick<OutboxStorage, 'settle'>) {}
+  constructor(
+    private readonly o: SettlerOptions,
+    private readonly giveUp: AbortSignal,
+  ) {}
 
-  add(claim: ClaimedShard, id: bigint): void {
-    this.sent.push({ claim, id });
-    this.running ??= this.run();
-    // The error is for `drain`: without this line it would be an unhandled rejection until someone drains.
-    this.running.catch(() => undefined);
+  get idle(): boolean {
+    return this.running === undefined;
   }
 
-  /** Resolves when all that was added is deleted, with the shards that another process has taken over. */
-  async drain(): Promise<ReadonlySet<number>> {
-    while (this.running) await this.running;
-    return this.fenced;
+  add(work: ShardWork, item: Item): void {
+    const items = this.sent.get(work);
+    if (items) items.push(item);
+    else this.sent.set(work, [item]);
+    this.running ??= this.run();
   }
 
   private async run(): Promise<void> {
-    try {
-      while (this.sent.length > 0) {
-        const batch = this.sent;
-        this.sent = [];
-        for (const shard of (await this.storage.settle(batch)).fenced) this.fenced.add(shard);
+    await Promise.resolve(); // what is sent in the same turn goes together
+    while (this.sent.size > 0 && !this.giveUp.aborted) {
+      const batch = this.sent;
+      this.sent = new Map();
+      const fenced = await this.settle(batch);
+      for (const [work, items] of batch) {
+        if (!fenced || fenced.has(work.claim.shard)) this.o.onFenced(work, items);
+        else this.o.onSettled(work, items);
       }
-      this.running = undefined;
-    } catch (error) {
-      this.sent = [];
-      throw error;
     }
+    this.running = undefined;
+    this.o.onIdle();
+  }
+
+  /** The fenced shards; undefined: given up. */
+  private async settle(batch: ReadonlyMap<ShardWork, readonly Item[]>): Promise<ReadonlySet<number> | undefined> {
+    const { storage, clock, observe, onError } = this.o;
+    const sent = [...batch].map(([{ claim }, items]) => ({ claim, ids: items.map(({ entry }) => entry.id) }));
+    const entries = sent.reduce((sum, { ids }) => sum + ids.length, 0);
+    while (!this.giveUp.aborted) {
+      const startMs = clock.monotonic();
+      try {
+        const { fenced } = await storage.settle(sent);
+        observe(entries, clock.monotonic() - startMs);
+        return new Set(fenced);
+      } catch (error) {
+        onError(error);
+        await clock.sleep(RETRY_MS, this.giveUp).catch(() => undefined);
+      }
+    }
+    return undefined;
   }
 }

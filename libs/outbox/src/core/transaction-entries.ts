@@ -1,15 +1,26 @@
 import type { NewEntry } from './message.js';
 
+/** What a COMMIT has brought. */
+export interface Committed {
+  /** The shards that have something new, in order. */
+  readonly shards: readonly number[];
+  /** Something will be due later. */
+  readonly delayed: boolean;
+}
+
+const NOTHING: Committed = { shards: [], delayed: false };
+
 /**
  * The entries that a transaction has published and not written yet. `depth` is how many transactions are open on the
- * connection: 1 for the outermost, more inside savepoints.
+ * connection: 1 for the outermost, more inside savepoints. Savepoints of the user's own have names, and no depth.
  *
  * States: `open`, in which entries come and go with their savepoints; `committing`, from the write to the end of COMMIT,
  * in which nothing more can be added, because nothing more would be written.
  */
 export class TransactionEntries {
   private pending: { readonly entry: NewEntry; depth: number }[] = [];
-  private shardsWritten: readonly number[] | undefined;
+  private savepoints: { readonly name: string; readonly at: number }[] = [];
+  private written: Committed | undefined;
 
   /** How many would be lost if the connection were given back now. */
   get unwritten(): number {
@@ -17,7 +28,7 @@ export class TransactionEntries {
   }
 
   get committing(): boolean {
-    return this.shardsWritten !== undefined;
+    return this.written !== undefined;
   }
 
   add(entries: readonly NewEntry[], depth: number): void {
@@ -32,21 +43,46 @@ export class TransactionEntries {
   /** The transaction or savepoint at `depth` was rolled back, and all that it published with it. */
   rolledBack(depth: number): void {
     this.pending = this.pending.filter((item) => item.depth < depth);
-    if (depth <= 1) this.shardsWritten = undefined;
+    this.savepoints = this.savepoints.filter(({ at }) => at <= this.pending.length);
+    if (depth <= 1) this.written = undefined;
+  }
+
+  /** The user has set a savepoint of that name when so many entries were pending. */
+  savepointSet(name: string, at: number): void {
+    this.savepoints.push({ name, at });
+  }
+
+  /**
+   * The user has rolled back to the savepoint when so many entries were pending. One that is not known was set before the
+   * first of them was published.
+   */
+  rolledBackTo(name: string, before: number): void {
+    const index = this.savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    this.pending.splice(this.savepoints[index]?.at ?? 0, before - (this.savepoints[index]?.at ?? 0));
+    this.savepoints.splice(index + 1); // itself, it stays
+  }
+
+  /** The user has released the savepoint, and those set after it. */
+  savepointReleased(name: string): void {
+    const index = this.savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    if (index >= 0) this.savepoints.splice(index);
   }
 
   /** What is to be written now, in the order of publishing. */
   beginCommit(): readonly NewEntry[] {
     const entries = this.pending.map(({ entry }) => entry);
     this.pending = [];
-    this.shardsWritten = [...new Set(entries.map(({ shard }) => shard))].toSorted((a, b) => a - b);
+    this.savepoints = [];
+    const flowing = entries.filter(({ due }) => due === undefined);
+    const shards = [...new Set(flowing.map(({ shard }) => shard))].toSorted((a, b) => a - b);
+    this.written = { shards, delayed: flowing.length < entries.length };
     return entries;
   }
 
-  /** The COMMIT is through. Gives the shards that have something new. */
-  committed(): readonly number[] {
-    const shards = this.shardsWritten ?? [];
-    this.shardsWritten = undefined;
-    return shards;
+  /** The COMMIT is through. */
+  committed(): Committed {
+    const written = this.written ?? NOTHING;
+    this.written = undefined;
+    return written;
   }
 }

@@ -6,6 +6,15 @@ import { OutboxSetupError } from '../outbox.errors.js';
 export interface Subscription {
   readonly topic: string;
   readonly consumer: string;
+  /** The name of the outbox whose messages these are; undefined: of the one without a name. */
+  readonly outbox: string | undefined;
+}
+
+export interface OnOutboxMessageOptions {
+  /** Names who has seen which messages: unique within the topic, and to be kept when the method is renamed. */
+  readonly consumer: string;
+  /** Of which outbox, where there are several. Default: the one without a name. */
+  readonly outbox?: string;
 }
 
 /** What a handler gets beside the payload. */
@@ -29,7 +38,7 @@ const SUBSCRIPTIONS = Symbol('turnpike.subscriptions');
  * method writes with `tx`, or with `TransactionHost.tx`, commits together with the record that this consumer has seen the
  * message, so it happens exactly once.
  */
-export function OnOutboxMessage(topic: string, { consumer }: { readonly consumer: string }) {
+export function OnOutboxMessage(topic: string, { consumer, outbox }: OnOutboxMessageOptions) {
   if (!topic) throw new OutboxSetupError('@OnOutboxMessage(topic, { consumer }) needs a topic.');
   if (!consumer || characters(consumer) > MAX_TEXT_LENGTH) {
     throw new OutboxSetupError(
@@ -43,7 +52,7 @@ export function OnOutboxMessage(topic: string, { consumer }: { readonly consumer
     descriptor: TypedPropertyDescriptor<Handler>,
   ): void => {
     const handler = descriptor.value as OutboxHandler<never>;
-    Reflect.defineMetadata(SUBSCRIPTIONS, [...subscriptionsOf(handler), { topic, consumer }], handler);
+    Reflect.defineMetadata(SUBSCRIPTIONS, [...subscriptionsOf(handler), { topic, consumer, outbox }], handler);
   };
 }
 

@@ -15,6 +15,8 @@ export class LocalHandlers implements OnApplicationBootstrap {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    /** Only those of the outbox with this name. */
+    private readonly outbox: string | undefined,
   ) {}
 
   /** Reads the app's providers and controllers once, when all of them are made and nothing is delivered yet. */
@@ -30,6 +32,7 @@ export class LocalHandlers implements OnApplicationBootstrap {
       const handler = prototype[method];
       if (typeof handler !== 'function') continue;
       for (const subscription of subscriptionsOf(handler)) {
+        if (subscription.outbox !== this.outbox) continue;
         const name = `${wrapper.name}.${method}()`;
         const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
         if (!instance) {

@@ -1,8 +1,9 @@
-import { asError } from '../core/dispatcher.js';
+import { asError } from '../core/call-publisher.js';
 import type { OutgoingMessage } from '../core/message.js';
 import type { PublishContext, Publisher } from '../core/publisher.js';
 import type { Inbox } from '../inbox.js';
 import { NoHandlerError, PublishError } from '../outbox.errors.js';
+import type { Tracing } from '../tracing.js';
 import type { LocalHandlers } from './local-handlers.js';
 
 /**
@@ -16,12 +17,18 @@ export class LocalPublisher implements Publisher {
   constructor(
     private readonly handlers: LocalHandlers,
     private readonly inbox: Inbox,
+    private readonly tracing: Tracing,
   ) {}
 
   async publish(messages: readonly OutgoingMessage[], { signal }: PublishContext): Promise<void> {
     const errors: (Error | undefined)[] = [];
     for (const message of messages) {
-      errors.push(signal.aborted ? asError(signal.reason) : await this.deliver(message, signal));
+      const deliver = (): Promise<Error | undefined> => this.deliver(message, signal);
+      errors.push(
+        signal.aborted
+          ? asError(signal.reason)
+          : await this.tracing.deliver(`process ${message.topic}`, [message], deliver),
+      );
     }
     if (errors.some((error) => error !== undefined)) throw new PublishError(errors);
   }

@@ -1,8 +1,18 @@
 import type { Dialect } from 'nestjs-turnpike/dialect';
-import type { ContentType, NewEntry, ParkedEntry, StoredEntry } from '../core/message.js';
+import type { FailedAttempt, NewEntry, ParkedEntry, StoredEntry } from '../core/message.js';
 
-/** The columns that an entry has in the entry table and in the parked table, in the order of their values. */
-const MESSAGE_COLUMNS = ['shard', 'message_id', 'namespace', 'topic', 'key', 'payload', 'content_type', 'headers'];
+/** The columns that an entry has in every table, in the order of their values. */
+const MESSAGE_COLUMNS = [
+  'shard',
+  'message_id',
+  'namespace',
+  'destination',
+  'topic',
+  'key',
+  'payload',
+  'content_type',
+  'headers',
+];
 
 /** A row as the drivers give it: 64-bit integers are text on Postgres. */
 export interface EntryRow {
@@ -10,12 +20,18 @@ export interface EntryRow {
   readonly id: string | number;
   readonly message_id: string;
   readonly namespace: string;
+  readonly destination: string;
   readonly topic: string;
   readonly key: string | null;
   readonly payload: Uint8Array;
-  readonly content_type: ContentType;
+  readonly content_type: string;
   readonly headers: string;
   readonly created_at: string | number;
+}
+
+export interface ParkedRow extends EntryRow {
+  readonly attempts: number;
+  readonly history: string | null;
 }
 
 /** The columns that an INSERT of a new entry names; the database adds the id. */
@@ -28,10 +44,27 @@ export function entryColumns(dialect: Dialect): string {
   return names(dialect, ['id', ...MESSAGE_COLUMNS, 'created_at']);
 }
 
-export function messageValues(entry: NewEntry): unknown[] {
-  const { shard, messageId, namespace, topic, key, payload, contentType, headers } = entry;
-  return [shard, messageId, namespace, topic, key, asBuffer(payload), contentType, JSON.stringify(headers)];
+/** Every column of a parked entry that the relay reads. */
+export function parkedColumns(dialect: Dialect): string {
+  return `${entryColumns(dialect)}, attempts, history`;
 }
+
+export function messageValues(entry: NewEntry): unknown[] {
+  const { shard, messageId, namespace, destination, topic, key, payload, contentType, headers } = entry;
+  return [
+    shard,
+    messageId,
+    namespace,
+    destination,
+    topic,
+    key,
+    asBuffer(payload),
+    contentType,
+    JSON.stringify(headers),
+  ];
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
 export function toStoredEntry(row: EntryRow): StoredEntry {
   return {
@@ -39,17 +72,22 @@ export function toStoredEntry(row: EntryRow): StoredEntry {
     shard: row.shard,
     messageId: row.message_id,
     namespace: row.namespace,
+    destination: row.destination,
     topic: row.topic,
     key: row.key,
     payload: row.payload,
     contentType: row.content_type,
-    headers: JSON.parse(row.headers) as Record<string, string>,
+    headers: row.headers === '{}' ? NO_HEADERS : (JSON.parse(row.headers) as Record<string, string>),
     createdAtMs: Number(row.created_at),
   };
 }
 
-export function toParkedEntry(row: EntryRow & { readonly attempts: number }): ParkedEntry {
-  return { ...toStoredEntry(row), attempts: row.attempts };
+export function toParkedEntry(row: ParkedRow): ParkedEntry {
+  return { ...toStoredEntry(row), attempts: row.attempts, history: toHistory(row.history) };
+}
+
+export function toHistory(text: string | null): readonly FailedAttempt[] {
+  return text === null ? [] : (JSON.parse(text) as FailedAttempt[]);
 }
 
 /** The drivers take Buffers; a view on the same bytes costs nothing. */

@@ -1,8 +1,9 @@
-import { byteWiseText, dialectOf, execute, type DatabaseKind } from 'nestjs-turnpike/dialect';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { MAX_TEXT_LENGTH } from '../core/encode-message.js';
+import { byteWiseText, DEFAULT_TABLE_PREFIX, dialectOf, execute, type DatabaseKind } from 'nestjs-turnpike/dialect';
+import { checkInteger } from 'nestjs-turnpike/timing';
+import type { QueryRunner } from 'typeorm';
+import { MAX_DESTINATION_LENGTH, MAX_TEXT_LENGTH } from '../core/encode-message.js';
 import { HASH_VERSION } from '../core/shard-map.js';
-import { DEFAULT_SHARDS, TABLES } from './tables.js';
+import { DEFAULT_SHARDS, outboxTables } from './tables.js';
 
 /** How each database names what the tables need. */
 const TYPES: Record<
@@ -24,18 +25,30 @@ const TYPES: Record<
     bytes: 'longblob',
     text: 'longtext',
     entryId: 'bigint not null auto_increment',
-    entryKeys: ', primary key (shard, id), unique key turnpike_outbox_entry_id (id)',
+    entryKeys: ', primary key (shard, id)',
     // Every letter in every column, also where the database's default is latin1.
     options: 'engine = innodb default character set utf8mb4',
   },
 };
 
-/**
- * Creates the tables of the outbox. `shards` is how many streams the messages are spread over: the most processes that
- * can relay at a time, and the ceiling of publishing transactions per second is shards / the duration of a commit. It
- * cannot be changed while there are entries.
- */
-export async function createOutboxTables(runner: QueryRunner, shards = DEFAULT_SHARDS): Promise<void> {
+/** Raised by each migration that changes the tables: an app refuses to start with tables of another version. */
+export const SCHEMA_VERSION = 1;
+
+export interface OutboxTablesOptions {
+  /**
+   * Default: 64. How many streams the messages are spread over: the most processes that can relay at a time, and the ceiling
+   * of publishing transactions per second is shards / the duration of a commit. It cannot be changed while there are entries.
+   */
+  readonly shards?: number;
+  /** Default: `turnpike_`. */
+  readonly tablePrefix?: string;
+}
+
+/** Creates the tables of the outbox. */
+export async function createOutboxTables(runner: QueryRunner, options: OutboxTablesOptions = {}): Promise<void> {
+  const { shards = DEFAULT_SHARDS, tablePrefix = DEFAULT_TABLE_PREFIX } = options;
+  checkInteger('shards', shards, 1, 4096);
+  const tables = outboxTables(tablePrefix);
   const { kind, quote } = dialectOf(runner.dataSource);
   const types = TYPES[kind];
   const name = await byteWiseText(runner, MAX_TEXT_LENGTH);
@@ -43,64 +56,80 @@ export async function createOutboxTables(runner: QueryRunner, shards = DEFAULT_S
     `shard integer not null`,
     `message_id ${name} not null`,
     `namespace ${name} not null`,
+    `destination ${await byteWiseText(runner, MAX_DESTINATION_LENGTH)} not null`,
     `topic ${name} not null`,
     `${quote('key')} ${name}`,
     `payload ${types.bytes} not null`,
-    `content_type varchar(40) not null`,
+    `content_type varchar(100) not null`,
     `headers ${types.text} not null`,
     `created_at bigint not null`,
   ].join(', ');
   const create = (table: string, columns: string): Promise<unknown> =>
     execute(runner, `create table ${table} (${columns}) ${types.options}`);
+  const index = (table: string, suffix: string, columns: string): Promise<unknown> =>
+    execute(runner, `create index ${table}_${suffix} on ${table} (${columns})`);
+  const ofKey = `shard, namespace, destination, ${quote('key')}, id`;
 
-  await create(TABLES.entry, `id ${types.entryId}, ${message}${types.entryKeys}`);
-  if (kind === 'sqlite')
-    await execute(runner, `create index turnpike_outbox_entry_read on ${TABLES.entry} (shard, id)`);
-  if (kind === 'postgres') await execute(runner, AUTOVACUUM_FOR_A_QUEUE);
+  const unique = kind === 'mysql' ? `, unique key ${tables.entry}_id (id)` : '';
+  await create(tables.entry, `id ${types.entryId}, ${message}${types.entryKeys}${unique}`);
+  if (kind === 'sqlite') await index(tables.entry, 'read', 'shard, id');
+  if (kind === 'postgres') {
+    await execute(runner, autovacuumForAQueue(tables.entry));
+    await execute(runner, checkConstraintsFunction(tables.checkConstraints));
+  }
+
+  const requested = 'requested varchar(10)';
+  await create(
+    tables.parked,
+    `id bigint not null, ${message}, attempts integer not null, available_at bigint, history ${types.text}, ${requested}, primary key (shard, id)`,
+  );
+  if (kind === 'postgres') await execute(runner, autovacuumForAQueue(tables.parked));
+  await index(tables.parked, 'due', 'shard, destination, available_at');
+  await index(tables.parked, 'key', ofKey);
+  await index(tables.parked, 'requested', 'requested, shard');
 
   await create(
-    TABLES.parked,
-    `id bigint not null, ${message}, attempts integer not null, available_at bigint, last_error ${types.text}, primary key (shard, id)`,
+    tables.deadLetter,
+    `id bigint not null, ${message}, attempts integer not null, history ${types.text}, dead_at bigint not null,
+     holds integer not null, ${requested}, primary key (shard, id)`,
   );
-  // For what is due; and for the entries of a key, in order.
-  await execute(runner, `create index turnpike_outbox_parked_due on ${TABLES.parked} (shard, available_at)`);
-  await execute(
-    runner,
-    `create index turnpike_outbox_parked_key on ${TABLES.parked} (shard, namespace, ${quote('key')}, id)`,
-  );
+  await index(tables.deadLetter, 'id', 'id');
+  await index(tables.deadLetter, 'key', ofKey);
+  await index(tables.deadLetter, 'requested', 'requested, shard');
 
   // One row per shard: says how many there are, and is the lock that publishers take on MySQL and MariaDB.
-  await create(TABLES.shard, `shard integer not null primary key, hash_version integer not null`);
-  const rows = [...Array(shards).keys()].map((shard) => `(${shard}, ${HASH_VERSION})`);
-  await execute(runner, `insert into ${TABLES.shard} (shard, hash_version) values ${rows.join(', ')}`);
+  await create(
+    tables.shard,
+    `shard integer not null primary key, hash_version integer not null, schema_version integer not null`,
+  );
+  const rows = [...Array(shards).keys()].map((shard) => `(${shard}, ${HASH_VERSION}, ${SCHEMA_VERSION})`);
+  await execute(runner, `insert into ${tables.shard} (shard, hash_version, schema_version) values ${rows.join(', ')}`);
 
   await create(
-    TABLES.inbox,
+    tables.inbox,
     `consumer ${name} not null, message_id ${name} not null, processed_at bigint not null, primary key (consumer, message_id)`,
   );
-  await execute(runner, `create index turnpike_inbox_processed_at on ${TABLES.inbox} (processed_at)`);
+  await index(tables.inbox, 'processed_at', 'processed_at');
 }
 
-export async function dropOutboxTables(runner: QueryRunner): Promise<void> {
-  for (const table of [TABLES.inbox, TABLES.shard, TABLES.parked, TABLES.entry]) {
-    await execute(runner, `drop table ${table}`);
-  }
+export async function dropOutboxTables(
+  runner: QueryRunner,
+  { tablePrefix }: Pick<OutboxTablesOptions, 'tablePrefix'> = {},
+): Promise<void> {
+  const { inbox, shard, deadLetter, parked, entry, checkConstraints } = outboxTables(tablePrefix);
+  for (const table of [inbox, shard, deadLetter, parked, entry]) await execute(runner, `drop table ${table}`);
+  if (dialectOf(runner.dataSource).kind === 'postgres') await execute(runner, `drop function ${checkConstraints}()`);
 }
 
 /** Rows live for moments: by the default of 20 % of the table, a burst would leave its dead rows in every reader's way. */
-const AUTOVACUUM_FOR_A_QUEUE = `alter table ${TABLES.entry} set (
-  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0,
-  autovacuum_vacuum_cost_delay = 0
-)`;
+function autovacuumForAQueue(table: string): string {
+  return `alter table ${table} set (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_cost_delay = 0
+  )`;
+}
 
-export class CreateOutboxTables1763700000005 implements MigrationInterface {
-  readonly name = 'CreateOutboxTables1763700000005';
-
-  up(runner: QueryRunner): Promise<void> {
-    return createOutboxTables(runner);
-  }
-
-  down(runner: QueryRunner): Promise<void> {
-    return dropOutboxTables(runner);
-  }
+/** A statement cannot be part of another one, but a function can: it saves publishing transactions a round trip. */
+function checkConstraintsFunction(name: string): string {
+  return `create function ${name}() returns void language plpgsql as $$ begin set constraints all immediate; end $$`;
 }

@@ -1,11 +1,12 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { ContentType } from '../core/message.js';
-import { TABLES } from './tables.js';
+import { outboxTables } from './tables.js';
+
+const TABLES = outboxTables();
 
 /*
  * These describe the outbox's tables for queries of your own, such as a page that shows what is parked: add them to the
  * DataSource's `entities` to use them. The tables are made by `outboxMigrations` alone (`synchronize: false`): a schema
- * made from entities would lack what order and speed stand on. The outbox itself never reads or writes through them.
+ * made from entities would lack what order and speed stand on. They have the default prefix's names. The outbox itself never reads or writes through them.
  */
 
 abstract class MessageColumns {
@@ -22,14 +23,17 @@ abstract class MessageColumns {
   @Column({ type: 'varchar', length: 255 })
   namespace!: string;
 
+  @Column({ type: 'varchar', length: 100 })
+  destination!: string;
+
   @Column({ type: 'varchar', length: 255 })
   topic!: string;
 
   @Column({ type: 'varchar', length: 255, nullable: true })
   key!: string | null;
 
-  @Column({ name: 'content_type', type: 'varchar', length: 40 })
-  contentType!: ContentType;
+  @Column({ name: 'content_type', type: 'varchar', length: 100 })
+  contentType!: string;
 
   /** JSON. */
   @Column({ type: 'text' })
@@ -44,9 +48,9 @@ abstract class MessageColumns {
 @Entity({ name: TABLES.entry, synchronize: false })
 export class OutboxEntryEntity extends MessageColumns {}
 
-/** A message that waits: failed, until `availableAt`; or behind a failed one of its key, with none. */
+/** A message that waits: failed or delayed (an id below 0), until `availableAt`; or behind a failed one of its key, with none. */
 @Entity({ name: TABLES.parked, synchronize: false })
-@Index(['shard', 'availableAt'])
+@Index(['shard', 'destination', 'availableAt'])
 export class OutboxParkedEntity extends MessageColumns {
   @Column({ type: 'integer' })
   attempts!: number;
@@ -54,8 +58,28 @@ export class OutboxParkedEntity extends MessageColumns {
   @Column({ name: 'available_at', type: 'bigint', nullable: true })
   availableAt!: string | null;
 
-  @Column({ name: 'last_error', type: 'text', nullable: true })
-  lastError!: string | null;
+  /** JSON: the newest attempts. */
+  @Column({ type: 'text', nullable: true })
+  history!: string | null;
+}
+
+/** A message that was given up. */
+@Entity({ name: TABLES.deadLetter, synchronize: false })
+export class DeadLetterEntity extends MessageColumns {
+  @Column({ type: 'integer' })
+  attempts!: number;
+
+  /** JSON: the newest attempts. */
+  @Column({ type: 'text', nullable: true })
+  history!: string | null;
+
+  /** ms since the epoch, by the database's clock. */
+  @Column({ name: 'dead_at', type: 'bigint' })
+  deadAt!: string;
+
+  /** 1: the later messages of its key wait for it. */
+  @Column({ type: 'integer' })
+  holds!: number;
 }
 
 /** A message that a consumer has processed. */
@@ -72,4 +96,4 @@ export class InboxEntity {
   processedAt!: string;
 }
 
-export const outboxEntities = [OutboxEntryEntity, OutboxParkedEntity, InboxEntity];
+export const outboxEntities = [OutboxEntryEntity, OutboxParkedEntity, DeadLetterEntity, InboxEntity];

@@ -1,41 +1,49 @@
-import { dialectOf, execute, type Dialect } from 'nestjs-turnpike/dialect';
-import type { DataSource } from 'typeorm';
+import { execute } from 'nestjs-turnpike/dialect';
 import type { StoredEntry } from '../core/message.js';
+import type { ReadFrom } from '../core/outbox-storage.js';
 import { entryColumns, toStoredEntry, type EntryRow } from './columns.js';
-import { TABLES } from './tables.js';
+import type { OutboxDb } from './outbox-db.js';
+import { walks } from './walks.js';
 
-type From = readonly { readonly shard: number; readonly after: bigint }[];
-
-/**
- * The next entries of each shard: one statement, a walk of (shard, id) from the last id per shard. LATERAL with a LIMIT
- * keeps it that walk also under a generic plan made when the table was empty, which would otherwise sort it all.
- */
-export async function readEntries(dataSource: DataSource, from: From, limit: number): Promise<StoredEntry[]> {
-  const dialect = dialectOf(dataSource);
-  const { rows } = await (dialect.kind === 'postgres'
-    ? readOnPostgres(dataSource, dialect, from, limit)
-    : readShardByShard(dataSource, dialect, from, limit));
-  return rows.map(toStoredEntry).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+/** The next entries of each shard: a walk of (shard, id) from the last id, per shard. */
+export async function readEntries(db: OutboxDb, from: readonly ReadFrom[]): Promise<StoredEntry[]> {
+  const { statement, values } = readStatement(db, from);
+  const { rows } = await execute<EntryRow>(db.dataSource, statement, values);
+  return rows.map(toStoredEntry);
 }
 
-function readOnPostgres(dataSource: DataSource, dialect: Dialect, from: From, limit: number) {
-  return execute<EntryRow>(
-    dataSource,
-    `select e.* from unnest($1::int[], $2::bigint[]) as f(shard, after) cross join lateral (
-       select ${entryColumns(dialect)} from ${TABLES.entry}
-       where shard = f.shard and id > f.after order by id limit $3
-     ) e`,
-    [from.map(({ shard }) => shard), from.map(({ after }) => after), limit],
+export function readStatement(db: OutboxDb, from: readonly ReadFrom[]): { statement: string; values: unknown[] } {
+  const p = db.dialect.parameters();
+  const statement = walks(
+    db,
+    p,
+    from,
+    { shard: 'int', after: 'bigint', limit: 'int' },
+    (value) =>
+      `select ${entryColumns(db.dialect)} from ${db.tables.entry}
+       where shard = ${value('shard')} and id > ${value('after')} order by id limit ${value('limit')}`,
   );
+  return { statement, values: p.values };
 }
 
-/** The others have no LATERAL (MariaDB) or no arrays: the same walks, side by side in a union. */
-function readShardByShard(dataSource: DataSource, dialect: Dialect, from: From, limit: number) {
-  const p = dialect.parameters();
-  const walks = from.map(
-    ({ shard, after }) =>
-      `select * from (select ${entryColumns(dialect)} from ${TABLES.entry} ` +
-      `where shard = ${p.add(shard)} and id > ${p.add(after)} order by id limit ${limit}) s${shard}`,
+/** How many entries the second look brings back from each shard at a time: there should be none. */
+const BELOW_AT_ONCE = 100;
+
+export async function readEntriesBelow(
+  db: OutboxDb,
+  positions: readonly { readonly shard: number; readonly position: bigint }[],
+): Promise<StoredEntry[]> {
+  if (positions.length === 0) return [];
+  const p = db.dialect.parameters();
+  const statement = walks(
+    db,
+    p,
+    positions,
+    { shard: 'int', position: 'bigint' },
+    (value) =>
+      `select ${entryColumns(db.dialect)} from ${db.tables.entry}
+       where shard = ${value('shard')} and id <= ${value('position')} order by id limit ${BELOW_AT_ONCE}`,
   );
-  return execute<EntryRow>(dataSource, walks.join(' union all '), p.values);
+  const { rows } = await execute<EntryRow>(db.dataSource, statement, p.values);
+  return rows.map(toStoredEntry);
 }

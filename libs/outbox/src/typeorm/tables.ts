@@ -1,11 +1,31 @@
-/** The outbox's tables, and the one of `checkpoint` whose epochs fence its writes. */
-export const TABLES = {
-  entry: 'turnpike_outbox_entry',
-  parked: 'turnpike_outbox_parked',
-  shard: 'turnpike_outbox_shard',
-  inbox: 'turnpike_inbox',
-  checkpoint: 'turnpike_checkpoint',
-} as const;
+import { checkTablePrefix, DEFAULT_TABLE_PREFIX } from 'nestjs-turnpike/dialect';
+
+/** The names of an outbox's tables, and of the one of `checkpoint` whose epochs fence its writes. */
+export interface OutboxTables {
+  readonly prefix: string;
+  readonly entry: string;
+  readonly parked: string;
+  readonly deadLetter: string;
+  readonly shard: string;
+  readonly inbox: string;
+  readonly checkpoint: string;
+  /** On Postgres, a function that has all deferred constraints checked at once. */
+  readonly checkConstraints: string;
+}
+
+export function outboxTables(prefix = DEFAULT_TABLE_PREFIX): OutboxTables {
+  checkTablePrefix(prefix);
+  return {
+    prefix,
+    entry: `${prefix}outbox_entry`,
+    parked: `${prefix}outbox_parked`,
+    deadLetter: `${prefix}dead_letter`,
+    shard: `${prefix}outbox_shard`,
+    inbox: `${prefix}inbox`,
+    checkpoint: `${prefix}checkpoint`,
+    checkConstraints: `${prefix}outbox_check_constraints`,
+  };
+}
 
 /** The checkpoint stream whose partitions are the shards. */
 export const STREAM = 'outbox';

@@ -1,15 +1,16 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { NewEntry } from '../core/message.js';
-import { TransactionEntries } from '../core/transaction-entries.js';
+import { TransactionEntries, type Committed } from '../core/transaction-entries.js';
 import { ForeignTransactionError, TransactionRequiredError } from '../outbox.errors.js';
+import { transactionStatement } from './transaction-statement.js';
 
 export interface TransactionHookOptions {
   readonly dataSource: DataSource;
   /** Writes the entries inside the transaction, right before its COMMIT; when it rejects, the transaction rolls back. */
   readonly write: (runner: QueryRunner, entries: readonly NewEntry[]) => Promise<void>;
   /** After the COMMIT. It must not throw: the commit has happened. */
-  readonly onCommitted: () => void;
-  /** The connection was given back with entries that were never written: a COMMIT that TypeORM did not see. */
+  readonly onCommitted: (committed: Committed) => void;
+  /** Entries were never written: a COMMIT that TypeORM did not see, or the connection was given back. */
   readonly onLost: (count: number) => void;
 }
 
@@ -26,6 +27,9 @@ interface RunnerInternals {
  * runner, and write after all of them: a subscriber of ours would run beside its siblings, in `Promise.all`. When a sibling
  * rejected, our statement could then run after the ROLLBACK, in autocommit; and what a sibling publishes late would be
  * missed. A nested transaction is a savepoint, and its rollback takes only its own entries.
+ *
+ * Savepoints of the user's own, and a raw ROLLBACK, are seen as they pass through the runner. A raw COMMIT is too late for
+ * us when it has passed: it is reported as the loss it is.
  */
 export class TransactionHook {
   private readonly attached = new WeakMap<QueryRunner, TransactionEntries>();
@@ -50,6 +54,7 @@ export class TransactionHook {
       entries = new TransactionEntries();
       this.attached.set(runner, entries);
       this.wrapBroadcast(runner, entries);
+      this.wrapQuery(runner, entries);
       this.wrapRelease(runner, entries);
     }
     return entries;
@@ -67,7 +72,7 @@ export class TransactionHook {
           return;
         case 'AfterTransactionCommit': // the depth has gone down by now
           if (depth() > 0) entries.released(depth() + 1);
-          else if (entries.committed().length > 0) this.options.onCommitted();
+          else this.committed(entries.committed());
           return broadcast(event, ...args);
         case 'BeforeTransactionRollback':
           entries.rolledBack(depth());
@@ -81,16 +86,56 @@ export class TransactionHook {
     };
   }
 
+  private committed(committed: Committed): void {
+    if (committed.shards.length > 0 || committed.delayed) this.options.onCommitted(committed);
+  }
+
+  private wrapQuery(runner: QueryRunner, entries: TransactionEntries): void {
+    const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
+    const watched = async (sql: string, ...rest: unknown[]): Promise<unknown> => {
+      const statement = transactionStatement(sql);
+      if (!statement) return query(sql, ...rest);
+      const before = entries.unwritten;
+      const result = await query(sql, ...rest);
+      switch (statement.kind) {
+        case 'savepoint':
+          if (!isTypeOrms(statement.name)) entries.savepointSet(statement.name, before);
+          break;
+        case 'rollback to':
+          if (!isTypeOrms(statement.name)) entries.rolledBackTo(statement.name, before);
+          break;
+        case 'release':
+          if (!isTypeOrms(statement.name)) entries.savepointReleased(statement.name);
+          break;
+        case 'rollback': // TypeORM's own, too: then there is nothing left to forget
+          entries.rolledBack(0);
+          break;
+        case 'commit':
+          this.lost(entries);
+      }
+      return result;
+    };
+    runner.query = watched as typeof runner.query;
+  }
+
+  private lost(entries: TransactionEntries): void {
+    if (entries.unwritten === 0) return;
+    this.options.onLost(entries.unwritten);
+    entries.rolledBack(0);
+  }
+
   private wrapRelease(runner: QueryRunner, entries: TransactionEntries): void {
     const release = runner.release.bind(runner);
     runner.release = async () => {
-      if (entries.unwritten > 0) {
-        this.options.onLost(entries.unwritten);
-        entries.rolledBack(0);
-      }
+      this.lost(entries);
       await release();
     };
   }
+}
+
+/** A nested transaction of TypeORM's, which it tells its subscribers about. */
+function isTypeOrms(savepoint: string): boolean {
+  return /^typeorm_\d+$/.test(savepoint);
 }
 
 function internals(runner: QueryRunner): RunnerInternals {

@@ -1,62 +1,86 @@
-import type { CheckpointStore } from 'nestjs-turnpike/checkpoint';
-import type { DataSource } from 'typeorm';
-import type { ParkedEntry, StoredEntry } from '../core/message.js';
+import { TypeOrmCheckpointStore } from 'nestjs-turnpike/checkpoint';
+import type { QueryRunner } from 'typeorm';
+import type { NewEntry, OrderKey, ParkedEntry, StoredEntry } from '../core/message.js';
 import type {
+  Backlog,
+  Change,
   ClaimedShard,
   DueEntries,
-  Fenced,
   HeldKey,
+  OpenedShard,
+  OperatorRequest,
   OutboxStorage,
-  ParkedOutcome,
-  Retry,
+  ReadFrom,
+  Rearranged,
 } from '../core/outbox-storage.js';
-import * as parked from './parked-entries.js';
-import { readEntries } from './read-entries.js';
+import { backlogOf } from './backlog.js';
+import type { OutboxDb } from './outbox-db.js';
+import { parsePosition, savePositions } from './positions.js';
+import { readEntries, readEntriesBelow } from './read-entries.js';
+import { rearrange } from './rearrange.js';
 import { settleEntries } from './settle-entries.js';
 import { STREAM } from './tables.js';
-
-const FENCED = { fenced: true } as const;
+import { dueEntries, heldKeys, parkedOf, requests } from './waiting-entries.js';
+import { writeEntries } from './write-entries.js';
 
 /** The outbox's tables. A shard's token is the epoch of its checkpoint stream, in the same database as the entries. */
-export class TypeOrmOutboxStorage implements OutboxStorage {
-  constructor(
-    private readonly dataSource: DataSource,
-    private readonly checkpoints: CheckpointStore,
-  ) {}
+export class TypeOrmOutboxStorage implements OutboxStorage<QueryRunner> {
+  private readonly checkpoints: TypeOrmCheckpointStore;
 
-  async claim(shards: readonly number[]): Promise<ClaimedShard[]> {
+  constructor(private readonly db: OutboxDb) {
+    this.checkpoints = new TypeOrmCheckpointStore(db.dataSource, { tablePrefix: db.tables.prefix });
+  }
+
+  publish(tx: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
+    return writeEntries(this.db, tx, entries);
+  }
+
+  async claim(shards: readonly number[]): Promise<OpenedShard[]> {
     const opened = await this.checkpoints.openAll(STREAM, shards.map(String));
-    return [...opened].map(([partition, { epoch }]) => ({ shard: Number(partition), token: epoch }));
+    return [...opened].map(([partition, { epoch, position }]) => ({
+      shard: Number(partition),
+      token: epoch,
+      position: parsePosition(position),
+    }));
   }
 
   heldKeys(shards: readonly number[]): Promise<HeldKey[]> {
-    return parked.heldKeys(this.dataSource, shards);
+    return heldKeys(this.db, shards);
   }
 
-  read(from: readonly { readonly shard: number; readonly after: bigint }[], limit: number): Promise<StoredEntry[]> {
-    return readEntries(this.dataSource, from, limit);
+  read(from: readonly ReadFrom[]): Promise<StoredEntry[]> {
+    return readEntries(this.db, from);
   }
 
-  async settle(
-    sent: readonly { readonly claim: ClaimedShard; readonly id: bigint }[],
-  ): Promise<{ fenced: readonly number[] }> {
-    return { fenced: await settleEntries(this.dataSource, sent) };
+  readBelow(positions: readonly { readonly shard: number; readonly position: bigint }[]): Promise<StoredEntry[]> {
+    return readEntriesBelow(this.db, positions);
   }
 
-  async park(claim: ClaimedShard, failed: readonly Retry[], behind: readonly bigint[]): Promise<Fenced> {
-    return (await parked.park(this.dataSource, claim, failed, behind)) ? { fenced: false } : FENCED;
+  async settle(sent: readonly { readonly claim: ClaimedShard; readonly ids: readonly bigint[] }[]) {
+    return { fenced: await settleEntries(this.db, sent) };
   }
 
-  due(shards: readonly number[], limit: number): Promise<DueEntries> {
-    return parked.dueEntries(this.dataSource, shards, limit);
+  rearrange(changes: readonly Change[]): Promise<Rearranged> {
+    return rearrange(this.db, changes);
   }
 
-  parkedOf(head: ParkedEntry, limit: number): Promise<ParkedEntry[]> {
-    return parked.parkedOf(this.dataSource, head, limit);
+  due(shards: readonly number[], destinations: readonly string[], limit: number): Promise<DueEntries> {
+    return dueEntries(this.db, shards, destinations, limit);
   }
 
-  async settleParked(outcome: ParkedOutcome): Promise<Fenced<{ readonly head: bigint | undefined }>> {
-    const settled = await parked.settleParked(this.dataSource, outcome);
-    return settled ? { fenced: false, head: settled.head } : FENCED;
+  parkedOf(keys: readonly (OrderKey & { readonly shard: number })[], limit: number): Promise<ParkedEntry[]> {
+    return parkedOf(this.db, keys, limit);
+  }
+
+  requests(shards: readonly number[], limit: number): Promise<OperatorRequest[]> {
+    return requests(this.db, shards, limit);
+  }
+
+  async savePositions(positions: readonly OpenedShard[]) {
+    return { fenced: await savePositions(this.db, positions) };
+  }
+
+  backlog(shards: readonly number[]): Promise<Backlog> {
+    return backlogOf(this.db, shards);
   }
 }

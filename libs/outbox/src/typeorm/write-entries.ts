@@ -1,8 +1,10 @@
-import { dialectOf, execute, type Dialect } from 'nestjs-turnpike/dialect';
-import type { QueryRunner } from 'typeorm';
-import type { NewEntry } from '../core/message.js';
+import { randomInt } from 'node:crypto';
+import { execute, type Parameters } from 'nestjs-turnpike/dialect';
+import { QueryFailedError, type QueryRunner } from 'typeorm';
+import type { Due, NewEntry } from '../core/message.js';
+import { PublishLockTimeoutError } from '../outbox.errors.js';
 import { messageValues, newEntryColumns } from './columns.js';
-import { TABLES } from './tables.js';
+import type { OutboxDb } from './outbox-db.js';
 
 /**
  * Writes a transaction's entries, right before its COMMIT.
@@ -10,67 +12,123 @@ import { TABLES } from './tables.js';
  * Takes each of their shards exclusively until the COMMIT, in one order so that two transactions cannot deadlock, and only
  * then draws ids: so ids are in commit order per shard, and a reader may go on from the last one it saw. Without the lock,
  * a transaction that drew a low id and commits late would be passed over for ever.
+ *
+ * Throws `PublishLockTimeoutError` when a shard is not to be had in time. SQLite has one writer at a time, whose
+ * transaction is the lock.
  */
-export async function writeEntries(runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
-  if (entries.length === 0) return;
-  const dialect = dialectOf(runner.dataSource);
-  if (dialect.kind === 'postgres') return writeOnPostgres(runner, entries);
-  // SQLite has one writer at a time: its transaction is the lock.
-  if (dialect.kind === 'mysql') await lockShards(runner, dialect, entries);
-  for (let from = 0; from < entries.length; from += ROWS_PER_STATEMENT) {
-    await insert(runner, dialect, entries.slice(from, from + ROWS_PER_STATEMENT));
+export async function writeEntries(db: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
+  const flowing = entries.filter(({ due }) => due === undefined);
+  const delayed = entries.filter(({ due }) => due !== undefined);
+  // First: it needs no lock, and the time until the COMMIT is what others wait for.
+  for (const some of chunks(delayed)) await insertDelayed(db, runner, some);
+  if (flowing.length === 0) return;
+  try {
+    if (db.dialect.kind === 'postgres') return await writeOnPostgres(db, runner, flowing);
+    if (db.dialect.kind === 'mysql') await lockShards(db, runner, flowing);
+  } catch (error) {
+    if (isLockTimeout(error)) throw new PublishLockTimeoutError(db.publishLockTimeoutMs, { cause: error });
+    throw error;
   }
+  for (const some of chunks(flowing)) await insert(db, runner, some);
 }
 
-/** SQLite allows 32,766 parameters a statement; a row takes 8. */
+/** SQLite allows 32,766 parameters a statement; a row takes 12 at most. */
 const ROWS_PER_STATEMENT = 1000;
 
-/** The class of our advisory locks; the other half of a lock's name is the shard. Any number will do, for ever the same. */
-const LOCK_CLASS = 1_953_850_987;
+function chunks(entries: readonly NewEntry[]): (readonly NewEntry[])[] {
+  const starts = Array.from(
+    { length: Math.ceil(entries.length / ROWS_PER_STATEMENT) },
+    (_, n) => n * ROWS_PER_STATEMENT,
+  );
+  return starts.map((start) => entries.slice(start, start + ROWS_PER_STATEMENT));
+}
 
 /**
+ * One statement, one round trip: has deferred constraints checked (at COMMIT, when we hold our locks, such a check might
+ * wait for one who waits for them), bounds the waiting, takes the locks, and inserts.
+ *
  * Rejected: locks joined to the rows (a join drops rows), `exists(select from locks)` (takes only the first lock), a CTE
  * that nothing refers to (never runs), and one INSERT per message (two transactions then deadlock).
  */
-const INSERT_ON_POSTGRES = `
-  with locks as materialized (
-    select pg_advisory_xact_lock(${LOCK_CLASS}, shard) from unnest($1::int[]) as shard
+function insertOnPostgres({ tables }: OutboxDb): string {
+  return `
+  with prepared as materialized (
+    select ${tables.checkConstraints}(), set_config('lock_timeout', $1, true)
+  ), locks as materialized (
+    select pg_advisory_xact_lock(hashtext('${tables.entry}'), shard) from unnest($2::int[]) as shard
+    where (select count(*) from prepared) >= 0
   )
-  insert into ${TABLES.entry} (shard, message_id, namespace, topic, "key", payload, content_type, headers, created_at)
-  select shard, message_id, namespace, topic, "key", payload, content_type, headers,
+  insert into ${tables.entry}
+    (shard, message_id, namespace, destination, topic, "key", payload, content_type, headers, created_at)
+  select shard, message_id, namespace, destination, topic, "key", payload, content_type, headers,
          (extract(epoch from clock_timestamp()) * 1000)::bigint
-  from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[])
-    with ordinality as e(shard, message_id, namespace, topic, "key", payload, content_type, headers, place)
+  from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::text[])
+    with ordinality as e(shard, message_id, namespace, destination, topic, "key", payload, content_type, headers, place)
   where (select count(*) from locks) >= 0
   order by place`;
+}
 
-async function writeOnPostgres(runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
-  // A deferred constraint is checked at COMMIT, when we hold our locks, and may wait for one who waits for them.
-  await execute(runner, 'set constraints all immediate');
+async function writeOnPostgres(db: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
   const rows = entries.map(messageValues);
-  const columns = [...Array(rows[0]?.length ?? 0).keys()].map((column) => rows.map((row) => row[column]));
-  await execute(runner, INSERT_ON_POSTGRES, [shardsOf(entries), ...columns]);
+  const columns = (rows[0] ?? []).map((_, column) => rows.map((row) => row[column]));
+  await execute(runner, insertOnPostgres(db), [String(db.publishLockTimeoutMs), shardsOf(entries), ...columns]);
 }
 
-/** By the primary key, and so in its order: InnoDB locks rows as it reads them. */
-async function lockShards(runner: QueryRunner, dialect: Dialect, entries: readonly NewEntry[]): Promise<void> {
-  const p = dialect.parameters();
-  const statement = `select shard from ${TABLES.shard} where ${p.oneOf('shard', shardsOf(entries), 'integer')} order by shard`;
-  await execute(runner, `${statement} for update`, p.values);
+/**
+ * By the primary key, and so in its order: InnoDB locks rows as it reads them. The time to wait is the session's, in whole
+ * seconds, and is put back: it is the caller's connection.
+ */
+async function lockShards(db: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
+  const seconds = Math.ceil(db.publishLockTimeoutMs / 1000);
+  const p = db.dialect.parameters();
+  const shards = p.oneOf('shard', shardsOf(entries), 'integer');
+  await execute(runner, `set @turnpike_wait = @@innodb_lock_wait_timeout, innodb_lock_wait_timeout = ${seconds}`);
+  try {
+    await execute(runner, `select shard from ${db.tables.shard} where ${shards} order by shard for update`, p.values);
+  } finally {
+    await execute(runner, 'set innodb_lock_wait_timeout = @turnpike_wait');
+  }
 }
 
-async function insert(runner: QueryRunner, dialect: Dialect, entries: readonly NewEntry[]): Promise<void> {
+async function insert({ dialect, tables }: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
   const p = dialect.parameters();
-  const rows = entries.map(
-    (entry) =>
-      `(${messageValues(entry)
-        .map((value) => p.add(value))
-        .join(', ')}, ${dialect.nowMs})`,
-  );
+  const rows = entries.map((entry) => `(${values(p, entry)}, ${dialect.nowMs})`);
   const columns = newEntryColumns(dialect);
-  await execute(runner, `insert into ${TABLES.entry} (${columns}) values ${rows.join(', ')}`, p.values);
+  await execute(runner, `insert into ${tables.entry} (${columns}) values ${rows.join(', ')}`, p.values);
+}
+
+/**
+ * Delayed messages wait in the parked table, and go into the flow under an id that they get when they are due. Until then
+ * they have one below 0, at random: drawing one in order would need the shard's lock for nothing.
+ */
+async function insertDelayed({ dialect, tables }: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]) {
+  const p = dialect.parameters();
+  const dueAt = (due: Due): string => ('atMs' in due ? p.add(due.atMs) : `${dialect.nowMs} + ${p.add(due.inMs)}`);
+  const rows = entries.map(
+    (entry) => `(${p.add(delayedId())}, ${values(p, entry)}, ${dialect.nowMs}, 0, ${dueAt(entry.due ?? { inMs: 0 })})`,
+  );
+  const columns = `id, ${newEntryColumns(dialect)}, attempts, available_at`;
+  await execute(runner, `insert into ${tables.parked} (${columns}) values ${rows.join(', ')}`, p.values);
+}
+
+/** -1 to -2^52, which every driver keeps exactly. */
+export function delayedId(): bigint {
+  return -(BigInt(randomInt(2 ** 26)) * 2n ** 26n + BigInt(randomInt(2 ** 26)) + 1n);
+}
+
+function values(p: Parameters, entry: NewEntry): string {
+  return messageValues(entry)
+    .map((value) => p.add(value))
+    .join(', ');
 }
 
 function shardsOf(entries: readonly NewEntry[]): number[] {
   return [...new Set(entries.map(({ shard }) => shard))].toSorted((a, b) => a - b);
+}
+
+/** Postgres: lock_not_available. MySQL and MariaDB: ER_LOCK_WAIT_TIMEOUT. */
+function isLockTimeout(error: unknown): boolean {
+  if (!(error instanceof QueryFailedError)) return false;
+  const { code, errno } = error.driverError as { code?: string; errno?: number };
+  return code === '55P03' || errno === 1205;
 }

@@ -9,7 +9,7 @@ import { parseUrls } from '../server-urls.js';
 import { EndpointBusyError, HttpResponseError } from './http.errors.js';
 import { retryAfterMs } from './retry-after.js';
 import { WebhookSigner } from './standard-webhooks.js';
-import { Turnstile } from './turnstile.js';
+import { Turnstile } from '../turnstile.js';
 import { webhookRequestOf } from './webhook-request.js';
 
 export interface HttpPublisherOptions {

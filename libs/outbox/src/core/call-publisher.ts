@@ -1,0 +1,54 @@
+import type { Clock } from 'nestjs-turnpike/timing';
+import { PublishError } from '../outbox.errors.js';
+import type { OutgoingMessage } from './message.js';
+import type { Publisher } from './publisher.js';
+
+/** How long a call may ignore its aborted signal before it is given up as lost. */
+const GRACE_MS = 1000;
+
+/** Calls the publisher, and gives an error for each message that was not sent. Never rejects, and always ends. */
+export async function callPublisher(
+  messages: readonly OutgoingMessage[],
+  namespace: string,
+  options: { readonly publisher: Publisher; readonly clock: Clock; readonly publishTimeoutMs: number },
+  stop: AbortSignal,
+): Promise<readonly (Error | undefined)[]> {
+  const { publisher, clock, publishTimeoutMs } = options;
+  using timeout = clock.deadline(clock.now() + publishTimeoutMs);
+  const signal = AbortSignal.any([timeout, stop]);
+  const done = new AbortController();
+  const failed = (error: Error): Error[] => messages.map(() => error);
+  try {
+    await Promise.race([publisher.publish(messages, { namespace, signal }), givenUp(clock, signal, done.signal)]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PublishError)) return failed(asError(error));
+    if (error.errors.length === messages.length) return error.errors;
+    return failed(
+      new Error(
+        `The publisher threw a PublishError with ${error.errors.length} results for ${messages.length} messages.`,
+        { cause: error },
+      ),
+    );
+  } finally {
+    done.abort();
+  }
+}
+
+/** Rejects when a call has not ended some time after its signal aborted; never settles while the call is in time. */
+function givenUp(clock: Clock, signal: AbortSignal, done: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const giveUp = (): void => {
+      clock.sleep(GRACE_MS, done).then(
+        () => reject(new Error('The publisher did not end its call in time.', { cause: signal.reason })),
+        () => undefined, // the call ended within the grace
+      );
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(`Not an Error was thrown: ${String(error)}`);
+}

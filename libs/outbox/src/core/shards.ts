@@ -1,0 +1,151 @@
+import type { Clock } from 'nestjs-turnpike/timing';
+import type { HeldKeys } from './held-keys.js';
+import type { OutboxStorage, ReadFrom } from './outbox-storage.js';
+import { ShardWork } from './shard-work.js';
+
+/**
+ * - `assigned`: leased to this process, but its token is not drawn yet, or must be drawn anew. `careful`: its former owner
+ *   did not give it back.
+ * - `working`: claimed. Its work may be closing: it is being handed over, or is about to be claimed anew.
+ */
+type ShardState =
+  { readonly kind: 'assigned'; readonly careful: boolean } | { readonly kind: 'working'; readonly work: ShardWork };
+
+export interface ShardsOptions {
+  readonly storage: Pick<OutboxStorage, 'claim' | 'heldKeys' | 'savePositions'>;
+  readonly heldKeys: HeldKeys;
+  readonly clock: Clock;
+  readonly holds: (shard: number) => boolean;
+  /** A shard is to be claimed. */
+  readonly onReady: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** However many shards share a read, each gets this many entries of it, so that a quiet one is not kept waiting. */
+const LEAST_PER_SHARD = 20;
+
+/** The shards of one relay. */
+export class Shards {
+  private readonly states = new Map<number, ShardState>();
+
+  constructor(private readonly o: ShardsOptions) {}
+
+  get count(): number {
+    return this.states.size;
+  }
+
+  assign(shards: readonly number[], careful: boolean): void {
+    for (const shard of shards) this.states.set(shard, { kind: 'assigned', careful });
+  }
+
+  workOf(shard: number): ShardWork | undefined {
+    const state = this.states.get(shard);
+    return state?.kind === 'working' ? state.work : undefined;
+  }
+
+  get all(): number[] {
+    return [...this.states.keys()];
+  }
+
+  has(shard: number): boolean {
+    return this.states.has(shard);
+  }
+
+  get open(): ShardWork[] {
+    return [...this.states.values()].flatMap((s) => (s.kind === 'working' && !s.work.closing ? [s.work] : []));
+  }
+
+  /**
+   * Draws tokens for what is assigned, and holds what its former owner held, before anything of it is read. Not for a shard
+   * whose lease has ended: that would fence its next owner. Gives those whose former owner did not give them back.
+   */
+  async claim(): Promise<ShardWork[]> {
+    const assigned = new Map<number, boolean>();
+    for (const [shard, state] of this.states) {
+      if (state.kind === 'assigned' && this.o.holds(shard)) assigned.set(shard, state.careful);
+    }
+    const shards = [...assigned.keys()];
+    if (shards.length === 0) return [];
+    const opened = await this.o.storage.claim(shards);
+    const held = await this.o.storage.heldKeys(shards);
+    const careful: ShardWork[] = [];
+    for (const shard of opened) {
+      // It may have been revoked meanwhile.
+      if (this.states.get(shard.shard)?.kind !== 'assigned') continue;
+      this.o.heldKeys.forget(shard.shard);
+      this.o.heldKeys.restore(held.filter((head) => head.shard === shard.shard));
+      const work = new ShardWork(shard);
+      this.states.set(shard.shard, { kind: 'working', work });
+      if (assigned.get(shard.shard)) careful.push(work);
+    }
+    return careful;
+  }
+
+  /** Stops working on them, and resolves when nothing of them is under way. */
+  async revoke(shards: readonly number[]): Promise<void> {
+    const works = shards.flatMap((shard) => this.workOf(shard) ?? []);
+    for (const shard of shards) if (!this.workOf(shard)) this.states.delete(shard);
+    await Promise.all(works.map((work) => work.close()));
+    await this.savePositions(works);
+    for (const work of works) if (this.workOf(work.claim.shard) === work) this.forget(work.claim.shard);
+  }
+
+  /** Its token is not the newest any more, or its lease was in doubt: it is claimed anew when nothing of it is under way. */
+  restart(work: ShardWork): void {
+    if (work.closing) return;
+    const { shard } = work.claim;
+    void this.closeAndAssign(work, shard);
+  }
+
+  private async closeAndAssign(work: ShardWork, shard: number): Promise<void> {
+    await work.close();
+    if (this.workOf(shard) !== work) return;
+    this.forget(shard);
+    this.assign([shard], false);
+    this.o.onReady();
+  }
+
+  /** What to read next, with room for so many entries; busy shards get most of it. */
+  nextReads(room: number): ReadFrom[] {
+    const dirty = this.open.filter((work) => work.dirty);
+    const busy = dirty.filter((work) => work.busy).length;
+    const quiet = Math.max(LEAST_PER_SHARD, Math.floor(room / Math.max(1, dirty.length)));
+    const rest = room - (dirty.length - busy) * Math.min(quiet, LEAST_PER_SHARD);
+    const each = busy > 0 ? Math.max(LEAST_PER_SHARD, Math.floor(rest / busy)) : quiet;
+    return dirty.map((work) => {
+      work.dirty = false;
+      return {
+        shard: work.claim.shard,
+        after: work.readUpTo,
+        limit: work.busy ? each : busy > 0 ? LEAST_PER_SHARD : quiet,
+      };
+    });
+  }
+
+  /** Something may have come; all shards when none is named. */
+  touch(shards?: readonly number[]): void {
+    for (const work of shards ? shards.flatMap((shard) => this.workOf(shard) ?? []) : this.open) work.dirty = true;
+  }
+
+  async savePositions(works: readonly ShardWork[] = this.open): Promise<void> {
+    const unsaved = works.flatMap((work) => {
+      const position = work.unsaved;
+      return position ? [{ work, position }] : [];
+    });
+    if (unsaved.length === 0) return;
+    try {
+      const { fenced } = await this.o.storage.savePositions(unsaved.map(({ position }) => position));
+      for (const { work, position } of unsaved) {
+        if (fenced.includes(work.claim.shard)) this.restart(work);
+        else work.positionSaved(position.position);
+      }
+    } catch (error) {
+      this.o.onError(error); // the next owner reads a little more
+    }
+  }
+
+  private forget(shard: number): void {
+    this.states.delete(shard);
+    this.o.heldKeys.forget(shard);
+  }
+}
