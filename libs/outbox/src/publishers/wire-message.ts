@@ -7,6 +7,7 @@ export const FIELD = {
   topic: 'turnpike-topic',
   namespace: 'turnpike-namespace',
   key: 'turnpike-key',
+  contentType: 'turnpike-content-type',
 } as const;
 
 /** A message as brokers carry it. */
