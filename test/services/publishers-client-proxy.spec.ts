@@ -63,7 +63,6 @@ describe('ClientProxyPublisher', () => {
     await eventually(() => expect(handled).toHaveLength(1));
     return handled[0]?.data;
   };
-  const contextOf = <Context>(): Context => (handled[0] as { context: Context }).context;
   beforeEach(() => {
     handled.length = 0;
   });
@@ -126,7 +125,8 @@ describe('ClientProxyPublisher', () => {
     it("a handler gets the payload, and the message's properties have the rest", async () => {
       const options = await rmq(await broker('rabbitmq'), `test.${randomUUID()}`);
       expect(await published(await connect(options))).toEqual({ orderId: 'o-1' });
-      const { properties } = contextOf<RmqContext>().getMessage() as unknown as ConsumeMessage;
+      const [{ context: arrival } = {}] = handled;
+      const { properties } = (arrival as RmqContext).getMessage() as unknown as ConsumeMessage;
       expect(properties).toMatchObject({
         messageId: 'm-1',
         type: 'order.placed',
@@ -176,7 +176,8 @@ describe('ClientProxyPublisher', () => {
     const servers = [new URL(await broker('nats')).host];
     const client = await connect({ transport: Transport.NATS, options: { servers } });
     expect(await published(client, { cloudEvents: { mode: 'binary' } })).toEqual({ orderId: 'o-1' });
-    const headers = contextOf<NatsContext>().getHeaders() as { get(name: string): string };
+    const [{ context: arrival } = {}] = handled;
+    const headers = (arrival as NatsContext).getHeaders() as { get(name: string): string };
     expect(headers.get('turnpike-id')).toBe('m-1');
     expect(headers.get('turnpike-key')).toBe('Zo%C3%AB');
     expect(headers.get('traceparent')).toBe(message.headers['traceparent']);
