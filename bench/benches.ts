@@ -5,5 +5,6 @@ export const benches: Readonly<Record<string, () => Promise<{ readonly default: 
   barrier: () => import('./barrier.bench.js'),
   checkpoint: () => import('./checkpoint.bench.js'),
   lessor: () => import('./lessor.bench.js'),
+  outbox: () => import('./outbox.bench.js'),
   queue: () => import('./queue.bench.js'),
 };

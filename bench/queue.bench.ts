@@ -3,40 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Queue, type QueueOptions } from 'nestjs-turnpike/queue';
+import { countdown, newItem, pushAll, PUSHERS, TEXT, type Item } from './queue-items.js';
+import { measurePeers } from './queue-peers.js';
 import { type BenchResult } from './support/bench.js';
 import { heapBytes, median, medianOfRuns, perSecond } from './support/measure.js';
 import { printLine } from './support/print.js';
 
-const PUSHERS = 1000;
 const ITEMS = 300_000;
 const BUFFERED = 1_000_000;
 const MEMORY_ITEMS = 5_000_000;
-/** As JSON, 200 bytes. */
-const TEXT = 'x'.repeat(174);
-
-interface Item {
-  readonly id: number;
-  readonly text: string;
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-bench-'));
 let files = 0;
-
-const newItem = (id: number): Item => ({ id: 1_000_000 + id, text: TEXT });
 
 function durable(): QueueOptions<Item> {
   const path = join(folder, `${++files}.sqlite`);
   return { name: 'bench', file: { path, durable: true }, flushSize: 1000, batches: 4 };
 }
 
-/** As many pushers as are in flight at a time; each waits until its item is stored before it pushes the next one. */
-async function pushStored(queue: Queue<Item>, count: number): Promise<void> {
-  let next = 0;
-  const pusher = async (): Promise<void> => {
-    while (next < count) await queue.push(newItem(next++), { until: 'stored' });
-  };
-  await Promise.all(Array.from({ length: PUSHERS }, pusher));
-}
+const pushStored = (queue: Queue<Item>, count: number): Promise<void> =>
+  pushAll(count, (item) => queue.push(item, { until: 'stored' }));
 
 async function stored(): Promise<number> {
   await using queue = new Queue<Item>(async () => undefined, durable(), { autoStart: false });
@@ -46,17 +32,16 @@ async function stored(): Promise<number> {
 
 /** Pushes, stores and processes `count` items. Returns when all are completed. */
 async function throughAll(count: number, atHalf: () => Promise<void> = async () => undefined): Promise<void> {
-  let processed = 0;
-  let finish: () => void;
-  const finished = new Promise<void>((resolve) => (finish = resolve));
+  const { done, down } = countdown(count);
   await using queue = new Queue<Item>(async (batch) => {
-    for (const { text } of batch) processed += text === TEXT ? 1 : 0;
-    if (processed === count) finish();
+    let right = 0;
+    for (const { text } of batch) right += text === TEXT ? 1 : 0;
+    down(right);
   }, durable());
   await pushStored(queue, count / 2);
   await atHalf();
   await pushStored(queue, count / 2);
-  await finished;
+  await done;
   while ((await queue.stats()).batches > 0) await new Promise((next) => setImmediate(next));
 }
 
@@ -108,6 +93,8 @@ export default async function queue(): Promise<BenchResult> {
     await throughAll(MEMORY_ITEMS, async () => void (atHalf = await heapBytes()));
     printLine('heap MB after 2.5 million', atHalf / 2 ** 20);
     printLine('heap MB after 5 million', (await heapBytes()) / 2 ** 20);
+    await measurePeers(folder);
+    console.log('nestjs-turnpike, SQLite WAL with synchronous=FULL:');
     return result;
   } finally {
     rmSync(folder, { recursive: true });

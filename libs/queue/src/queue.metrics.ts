@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import type { Counter, Histogram } from 'prom-client';
+import { checkOption } from 'nestjs-turnpike/timing';
 import { counterProvider, gaugeProvider, histogramProvider, metricToken, type ObservedGauge } from '#nest';
 import { type QueueObserver } from './core/observer.js';
 import { type MetricOptions, type QueueMetricsOptions } from './queue.module-options.js';
@@ -29,21 +30,25 @@ const NONE: Metrics = {
 export class QueueMetrics {
   private readonly observed: (() => void)[] = [];
 
-  constructor(private readonly metrics: Metrics) {}
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly labels: Readonly<Record<string, string>> = {},
+  ) {}
 
   observerOf(queue: string): QueueObserver | undefined {
     const { itemsPushed, itemsFlushed, itemsProcessed, processErrors, processDuration } = this.metrics;
     if (!itemsPushed) return undefined;
+    const labels = { ...this.labels, queue };
     return {
-      pushed: () => itemsPushed.inc({ queue }),
-      flushed: (type, items) => itemsFlushed?.inc({ queue, type }, items),
+      pushed: () => itemsPushed.inc(labels),
+      flushed: (type, items) => itemsFlushed?.inc({ ...labels, type }, items),
       processed: (items, durationMs) => {
-        itemsProcessed?.inc({ queue }, items);
-        processDuration?.observe({ queue }, durationMs / 1000);
+        itemsProcessed?.inc(labels, items);
+        processDuration?.observe(labels, durationMs / 1000);
       },
       processFailed: (durationMs) => {
-        processErrors?.inc({ queue });
-        processDuration?.observe({ queue }, durationMs / 1000);
+        processErrors?.inc(labels);
+        processDuration?.observe(labels, durationMs / 1000);
       },
     };
   }
@@ -60,7 +65,7 @@ export class QueueMetrics {
       [batches, (now: QueueStats) => now.batches],
       [items, (now: QueueStats) => now.items],
     ] as const) {
-      if (gauge) this.observed.push(gauge.observe({ queue: queue.name }, read(of)));
+      if (gauge) this.observed.push(gauge.observe({ ...this.labels, queue: queue.name }, read(of)));
     }
   }
 
@@ -68,6 +73,8 @@ export class QueueMetrics {
     for (const end of this.observed.splice(0)) end();
   }
 }
+
+const OWN_LABELS: ReadonlySet<string> = new Set(['queue', 'type']);
 
 const HELP: Readonly<Record<keyof Metrics, readonly [name: string, help: string]>> = {
   batches: ['batches', 'Batches that are stored and not yet processed'],
@@ -82,12 +89,15 @@ const HELP: Readonly<Record<keyof Metrics, readonly [name: string, help: string]
 /** The providers of the seven metrics and of what feeds them. */
 export function queueMetricProviders(options: QueueMetricsOptions | false = {}): Provider[] {
   if (options === false) return [{ provide: QueueMetrics, useValue: new QueueMetrics(NONE) }];
-  const { namespace = 'turnpike', subsystem = 'queue' } = options;
-  const config = (metric: keyof Metrics, ...labels: string[]) => {
+  const { namespace = 'turnpike', subsystem = 'queue', labels = {} } = options;
+  const further = Object.keys(labels);
+  const free = further.every((label) => !OWN_LABELS.has(label));
+  checkOption('metrics.labels', further.join(', '), free, 'leave the labels queue and type to the queue');
+  const config = (metric: keyof Metrics, ...ownLabels: string[]) => {
     const [defaultName, defaultHelp] = HELP[metric];
     const { name = defaultName, help = defaultHelp }: MetricOptions = options[metric] ?? {};
     const fullName = [namespace, subsystem, name].filter((part) => part !== '').join('_');
-    return { name: fullName, help, labelNames: ['queue', ...labels] };
+    return { name: fullName, help, labelNames: ['queue', ...ownLabels, ...further] };
   };
   const configs = {
     batches: config('batches'),
@@ -112,7 +122,10 @@ export function queueMetricProviders(options: QueueMetricsOptions | false = {}):
       provide: QueueMetrics,
       inject: keys.map((key) => metricToken(configs[key].name)),
       useFactory: (...metrics: unknown[]) =>
-        new QueueMetrics(Object.fromEntries(keys.map((key, index) => [key, metrics[index]])) as unknown as Metrics),
+        new QueueMetrics(
+          Object.fromEntries(keys.map((key, index) => [key, metrics[index]])) as unknown as Metrics,
+          labels,
+        ),
     },
   ];
 }

@@ -20,12 +20,14 @@ export interface MetricOptions {
   readonly help?: string;
 }
 
-/** The names, helps and buckets of the metrics. Each has the label `queue`. */
+/** The names, labels, helps and buckets of the metrics. Each has the label `queue`. */
 export interface QueueMetricsOptions {
   /** `turnpike` by default; '' for none. */
   readonly namespace?: string;
   /** `queue` by default; '' for none. */
   readonly subsystem?: string;
+  /** Further labels, with the values that each metric gets: `{ region: 'eu' }`. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly batches?: MetricOptions;
   readonly items?: MetricOptions;
   readonly itemsPushed?: MetricOptions;

@@ -1,8 +1,13 @@
-import { Injectable, Scope, type ModuleMetadata } from '@nestjs/common';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Injectable, Logger, Scope, type ModuleMetadata } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import Database from 'better-sqlite3';
+import { fixed } from 'nestjs-turnpike/timing';
 import { register } from 'prom-client';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   InjectQueue,
   ProcessBatch,
@@ -91,6 +96,14 @@ describe('QueueModule', () => {
   });
 
   @Injectable()
+  class FailingMailer {
+    @ProcessBatch('mails')
+    async send(): Promise<void> {
+      throw new Error('no mail server');
+    }
+  }
+
+  @Injectable()
   class SecondMailer {
     @ProcessBatch('mails')
     async send(): Promise<void> {}
@@ -162,10 +175,54 @@ describe('QueueModule', () => {
     expect(metrics).toContain('shop_queue_batches{queue="mails"} 0');
   });
 
+  it('gives all metrics the further labels that are asked for, but not in place of its own', async () => {
+    const withLabels = (labels: Record<string, string>) => QueueModule.forRoot({ metrics: { labels } });
+    expect(() => withLabels({ type: 'mine' })).toThrow(/metrics\.labels must leave the labels queue and type/);
+    const imports = [PrometheusModule.register(), withLabels({ region: 'eu' }), mails];
+    const app = await start({ imports, providers: [Mailer] });
+    await app.get(Mailer).welcome('ann');
+    await expect
+      .poll(() => register.metrics())
+      .toContain('turnpike_queue_items_processed{region="eu",queue="mails"} 1');
+    const metrics = await register.metrics();
+    expect(metrics).toContain('turnpike_queue_items_flushed{region="eu",queue="mails",type="size"} 1');
+    expect(metrics).toContain('turnpike_queue_process_duration_count{region="eu",queue="mails"} 1');
+    expect(metrics).toContain('turnpike_queue_batches{region="eu",queue="mails"} 0');
+  });
+
   it('registers no metric when they are off', async () => {
     const imports = [PrometheusModule.register({ defaultMetrics: { enabled: false } }), mails];
     await start({ imports: [QueueModule.forRoot({ metrics: false }), ...imports], providers: [Mailer] });
     expect(await register.metrics()).not.toContain('queue');
+  });
+
+  it('is not healthy while a batch is older than maxBatchAgeMs', async () => {
+    const slow = QueueModule.registerQueue<Mail>({ name: 'mails', maxBatchAgeMs: 1, retryPolicy: fixed(0, 60_000) });
+    const app = await start({ imports: [QueueModule.forRoot(), slow], providers: [FailingMailer] });
+    await app.get<Queue<Mail>>(queueToken('mails')).push({ to: 'ann' });
+    const health = () => app.get(QueueHealthIndicator).check();
+    await expect.poll(health).toMatchObject({ queue: { status: 'down', mails: { up: false, batches: 1 } } });
+  });
+
+  it('is not healthy while its store fails, and healthy again when it works', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'turnpike-queue-'));
+    const path = join(folder, 'mails.sqlite');
+    const logged = vi.spyOn(Logger.prototype, 'error').mockReturnValue();
+    const stored = QueueModule.registerQueue<Mail>({ name: 'mails', file: { path } });
+    const app = await start({ imports: [QueueModule.forRoot({ pollIntervalMs: 10 }), stored], providers: [Mailer] });
+    const health = () => app.get(QueueHealthIndicator).check();
+    const db = new Database(path);
+    db.exec('alter table batch rename to gone');
+    const error = expect.stringContaining(path) as string;
+    await expect.poll(health).toMatchObject({ queue: { status: 'down', mails: { up: false, error } } });
+    await expect.poll(() => logged.mock.calls).toContainEqual([error, expect.anything()]);
+    db.exec('alter table gone rename to batch');
+    db.close();
+    await expect.poll(health, { timeout: 10_000 }).toMatchObject({ queue: { status: 'up', mails: { up: true } } });
+    await app.get(Mailer).welcome('ann');
+    await expect.poll(() => app.get(Mailer).sent).toEqual(['ann 1']);
+    await app.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('is healthy while its workers are alive, and shows its backlog', async () => {

@@ -75,7 +75,7 @@ export class SqliteFileStore implements BatchStore {
   }
 
   async nextDueInMs(): Promise<number | undefined> {
-    const atMs = this.statements.nextDueAt.get()?.atMs;
+    const atMs = (await this.read(({ nextDueAt }) => nextDueAt.get()))?.atMs;
     return typeof atMs === 'number' ? Math.max(0, atMs - this.options.clock.now()) : undefined;
   }
 
@@ -107,8 +107,8 @@ export class SqliteFileStore implements BatchStore {
     });
   }
 
-  async listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
-    return this.statements.listDead.all(afterId, limit);
+  listDeadLetters(limit: number, afterId: number): Promise<StoredDeadLetter[]> {
+    return this.read(({ listDead }) => listDead.all(afterId, limit));
   }
 
   requeueDeadLetters(ids: readonly number[]): Promise<number> {
@@ -130,7 +130,7 @@ export class SqliteFileStore implements BatchStore {
   }
 
   async stats(): Promise<StoreStats> {
-    const row = this.statements.stats.get(this.options.clock.now());
+    const row = await this.read(({ stats }) => stats.get(this.options.clock.now()));
     return { batches: row?.batches ?? 0, items: row?.items ?? 0, oldestAgeMs: row?.oldestAgeMs ?? undefined };
   }
 
@@ -172,6 +172,15 @@ export class SqliteFileStore implements BatchStore {
     let changed = 0;
     for (const { id } of claim.batches) changed += statement(id).changes;
     return changed === claim.batches.length;
+  }
+
+  /** In WAL mode a read waits only while another process opens or closes the file. */
+  private async read<R>(work: (statements: FileStatements) => R): Promise<R> {
+    try {
+      return await unlessBusy(() => work(this.statements));
+    } catch (error) {
+      throw fileError(this.options.file.path, error);
+    }
   }
 
   private async write<R>(work: (nowMs: number) => R): Promise<R> {

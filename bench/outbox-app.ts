@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Outbox, OutboxModule, outboxMigrations, OutboxRelay, type OutboxOptions } from 'nestjs-turnpike/outbox';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+
+@Module({})
+class BenchApp {}
+
+export interface OutboxApp {
+  readonly app: INestApplicationContext;
+  readonly outbox: Outbox;
+  readonly relay: OutboxRelay;
+  readonly dataSource: DataSource;
+}
+
+/** An app with an outbox, as a user has it; on a database of its own, whose tables it makes. */
+export async function startOutboxApp(database: DataSourceOptions, options: OutboxOptions): Promise<OutboxApp> {
+  const module: DynamicModule = {
+    module: BenchApp,
+    imports: [
+      TypeOrmModule.forRoot({ ...database, migrations: [...outboxMigrations], migrationsRun: true }),
+      OutboxModule.forRoot(options),
+    ],
+  };
+  const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'warn'] });
+  return { app, outbox: app.get(Outbox), relay: app.get(OutboxRelay), dataSource: app.get(DataSource) };
+}
+
+/** A database of its own on a server, empty; `drop` removes it. */
+export async function newDatabase(
+  server: DataSourceOptions & { readonly database?: string | undefined },
+  name: string,
+): Promise<{ readonly options: DataSourceOptions; readonly drop: () => Promise<void> }> {
+  const run = async (...statements: string[]): Promise<void> => {
+    const dataSource = await new DataSource(server).initialize();
+    for (const statement of statements) await dataSource.query(statement);
+    await dataSource.destroy();
+  };
+  const drop = `drop database if exists ${name}${server.type === 'postgres' ? ' with (force)' : ''}`;
+  await run(drop, `create database ${name}`);
+  return { options: { ...server, database: name } as DataSourceOptions, drop: () => run(drop) };
+}
