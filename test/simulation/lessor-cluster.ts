@@ -1,10 +1,11 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dialectOf, execute } from 'nestjs-turnpike/dialect';
 import type { DataSource } from 'typeorm';
+import { buildScripts } from './lessor-scripts.js';
 import type { MemberOptions } from './lessor-member.js';
 
 export interface Ownership {
@@ -15,20 +16,7 @@ export interface Ownership {
   readonly endedMs: number;
 }
 
-/**
- * Compiles lessor-member.ts and the libs it uses into a folder of their own, where the copied package.json has the
- * package's own name lead to what was compiled.
- */
-async function build(): Promise<string> {
-  const root = join(import.meta.dirname, '../..');
-  await mkdir(join(root, 'dist'), { recursive: true });
-  const folder = await mkdtemp(join(root, 'dist/simulation-'));
-  await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const project = join(import.meta.dirname, 'tsconfig.member.json');
-  await promisify(execFile)(process.execPath, [tsc, '-p', project, '--outDir', join(folder, 'dist'), '--noCheck']);
-  return folder;
-}
+const PROBE_EVERY_MS = 10;
 
 /** Members of one balance, each a process of its own, and what they wrote down about their work. */
 export class LessorCluster {
@@ -43,7 +31,9 @@ export class LessorCluster {
   /** `db` is the test's own connection to `options.database`. */
   static async build(db: DataSource, options: Pick<MemberOptions, 'database' | 'termMs'>): Promise<LessorCluster> {
     await execute(db, 'create table ownership (part integer, member varchar(50), began bigint, ended bigint)');
-    return new LessorCluster(await build(), db, options);
+    await execute(db, 'create table probe (writes integer)');
+    await execute(db, 'insert into probe values (0)');
+    return new LessorCluster(await buildScripts(), db, options);
   }
 
   start(name: string, skewMs = 0): void {
@@ -73,6 +63,29 @@ export class LessorCluster {
   async nowMs(): Promise<number> {
     const { rows } = await execute<{ now_ms: string }>(this.db, `select ${dialectOf(this.db).nowMs} as now_ms`);
     return Number(rows[0]?.now_ms);
+  }
+
+  /** How long a small durable write takes while `work` goes on, at the median: a measure of how busy the machine is. */
+  async writeMsDuring(work: () => Promise<void>): Promise<number> {
+    const tookMs: number[] = [];
+    const done = new AbortController();
+    const probe = async (): Promise<void> => {
+      while (!done.signal.aborted) {
+        const startMs = performance.now();
+        // Being woken late is part of it.
+        await sleep(PROBE_EVERY_MS);
+        await execute(this.db, 'update probe set writes = writes + 1');
+        tookMs.push(performance.now() - startMs - PROBE_EVERY_MS);
+      }
+    };
+    const probing = probe();
+    try {
+      await work();
+    } finally {
+      done.abort();
+      await probing;
+    }
+    return tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? 0;
   }
 
   /** How many members the lessor counts. */
