@@ -137,7 +137,7 @@ describe('ClientProxyPublisher', () => {
       });
     });
 
-    it('10,000 messages over 100 keys arrive through the relay, in order per key', async () => {
+    it('10,000 messages over 100 keys arrive through the relay, in order per key', { timeout: 120_000 }, async () => {
       const url = await broker('rabbitmq');
       const queue = `test.${randomUUID()}`;
       const { attempts } = await relayThrough(new ClientProxyPublisher(clientOf(await rmq(url, queue))));

@@ -12,7 +12,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
 import { WebhookServer, type Received } from '../support/webhook-server.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -124,7 +124,7 @@ describe('HttpPublisher', () => {
     });
   });
 
-  describe('through the relay', () => {
+  describe('through the relay', { timeout: 120_000 }, () => {
     it('10,000 messages over 100 keys arrive, in order per key', async () => {
       const { url, received } = await start();
       const { attempts } = await relayThrough(make(url));
@@ -135,7 +135,7 @@ describe('HttpPublisher', () => {
     it('what is delivered again has the id it had', async () => {
       const { url, received } = await start();
       await relayThrough(forgetful(make(url)));
-      expect(checkArrivals(received.map(arrived)).repeated).toBeGreaterThan(100);
+      expect(checkArrivals(received.map(arrived)).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {

@@ -8,7 +8,7 @@ import { broker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -116,7 +116,7 @@ describe('RabbitMqPublisher', () => {
     });
   });
 
-  describe('through the relay', () => {
+  describe('through the relay', { timeout: 120_000 }, () => {
     it('10,000 messages over 100 keys arrive, in order per key', async () => {
       const { attempts } = await relayThrough(make({ routingKey: () => 'order.placed' }));
       expect(checkArrivals(await takeAll())).toEqual({ repeated: 0 });
@@ -125,7 +125,7 @@ describe('RabbitMqPublisher', () => {
 
     it('what is delivered again has the id it had', async () => {
       await relayThrough(forgetful(make({ routingKey: () => 'order.placed' })));
-      expect(checkArrivals(await takeAll()).repeated).toBeGreaterThan(100);
+      expect(checkArrivals(await takeAll()).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
     });
 
     it('nothing is lost, out of order or blamed when the broker goes away and comes back', async () => {

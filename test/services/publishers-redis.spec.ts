@@ -8,7 +8,7 @@ import { broker } from '../support/brokers.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { PrivateServer } from '../support/private-server.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -112,7 +112,7 @@ describe('RedisPublisher', () => {
     });
   });
 
-  describe('through the relay', () => {
+  describe('through the relay', { timeout: 120_000 }, () => {
     it('10,000 messages over 100 keys arrive, in order per key', async () => {
       const { attempts } = await relayThrough(make());
       expect(checkArrivals(await arrivedAt(redis))).toEqual({ repeated: 0 });
@@ -121,7 +121,7 @@ describe('RedisPublisher', () => {
 
     it('what is delivered again has the id it had', async () => {
       await relayThrough(forgetful(make()));
-      expect(checkArrivals(await arrivedAt(redis)).repeated).toBeGreaterThan(100);
+      expect(checkArrivals(await arrivedAt(redis)).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {

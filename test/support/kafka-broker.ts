@@ -24,7 +24,10 @@ const API = {
   initProducerId: { key: 22, version: 4 },
 } as const;
 
-const ERROR = { unknownTopic: 3, messageTooLarge: 10, outOfOrderSequence: 45 } as const;
+/** It knows no logins, and refuses each. */
+const SASL_HANDSHAKE = 17;
+
+const ERROR = { unknownTopic: 3, messageTooLarge: 10, unsupportedMechanism: 33, outOfOrderSequence: 45 } as const;
 
 /**
  * One broker of Kafka as far as an idempotent producer sees it: the wire protocol, partitions, and the numbering of records
@@ -110,6 +113,8 @@ export class KafkaBroker {
           .appendTaggedFields();
       case API.produce.key:
         return this.produce(request, response.appendTaggedFields());
+      case SASL_HANDSHAKE:
+        return response.appendInt16(ERROR.unsupportedMechanism).appendArray([], () => undefined, false, false);
       default:
         throw new Error(`The broker of the tests does not speak API ${apiKey}.`);
     }

@@ -61,7 +61,7 @@ export async function relayThrough(
         );
         if (row?.left !== '0') throw new Error(`${row?.left} messages are left`);
       },
-      { withinMs: 50_000 },
+      { withinMs: 100_000 },
     );
     await halfway;
     return { attempts };
@@ -89,15 +89,21 @@ export function checkArrivals(arrived: readonly Arrived[]): { readonly repeated:
   return { repeated: arrived.length - seen.size };
 }
 
-/** Takes what it is given to the publisher, and says of every tenth call that it failed: its messages come again. */
+/** How many messages a `forgetful` publisher has delivered again, at least. */
+export const FORGOTTEN = 200;
+
+/** Says of every third call that it failed when it had not, until `FORGOTTEN` messages are to come again. */
 export function forgetful(publisher: Publisher): Publisher {
   let calls = 0;
+  let forgotten = 0;
   return {
     batchSize: publisher.batchSize ?? 20,
     ordered: publisher.ordered ?? false,
     publish: async (messages, context) => {
       await publisher.publish(messages, context);
-      if (++calls % 10 === 0) throw new Error('The answer was lost.');
+      if (forgotten >= FORGOTTEN || ++calls % 3 !== 0) return;
+      forgotten += messages.length;
+      throw new Error('The answer was lost.');
     },
   };
 }

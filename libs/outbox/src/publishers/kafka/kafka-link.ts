@@ -18,7 +18,10 @@ export class KafkaLink implements Connection {
       headerKey: stringSerializer,
       headerValue: stringSerializer,
     };
-    return new KafkaLink(new Producer<string, Buffer, string, string>({ ...options, serializers }));
+    const producer = new Producer<string, Buffer, string, string>({ ...options, serializers });
+    // A connection whose login was refused may fail once more when the broker ends it: unheard, that would end the process.
+    producer.on('client:broker:failed', ({ connection }) => connection?.on('error', () => undefined));
+    return new KafkaLink(producer);
   }
 
   /**
