@@ -6,5 +6,6 @@ export const benches: Readonly<Record<string, () => Promise<{ readonly default: 
   checkpoint: () => import('./checkpoint.bench.js'),
   lessor: () => import('./lessor.bench.js'),
   outbox: () => import('./outbox.bench.js'),
+  publishers: () => import('./publishers.bench.js'),
   queue: () => import('./queue.bench.js'),
 };

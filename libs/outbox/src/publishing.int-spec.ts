@@ -65,6 +65,33 @@ describe.each(testDatabases())('Publishing on %s', (_name, open) => {
     expect(await stored()).toEqual(['before', 'released', 'after']);
   });
 
+  it("forgets what was published after a savepoint of the user's own that is rolled back to", async () => {
+    const runner = running.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('SAVEPOINT before_all');
+    await running.outbox.publish(runner, message('gone 1'));
+    await runner.query('rollback to before_all');
+    await running.outbox.publish(runner, message('kept 1'));
+    await runner.manager.query('savepoint "inner"');
+    await running.outbox.publish(runner, message('gone 2'));
+    await runner.manager.query('ROLLBACK TO SAVEPOINT "inner"');
+    await running.outbox.publish(runner, message('kept 2'));
+    await runner.query('release savepoint "inner"');
+    await runner.commitTransaction();
+    await runner.release();
+    expect(await stored()).toEqual(['kept 1', 'kept 2']);
+  });
+
+  it('forgets everything at a raw ROLLBACK', async () => {
+    const runner = running.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await running.outbox.publish(runner, message('gone'));
+    await runner.query('ROLLBACK');
+    await runner.commitTransaction().catch(() => undefined); // there is no transaction any more
+    await runner.release();
+    expect(await stored()).toEqual([]);
+  });
+
   it('works with a QueryRunner, and with one that is used again', async () => {
     const runner = running.dataSource.createQueryRunner();
     for (const topic of ['a', 'b', 'c']) {
