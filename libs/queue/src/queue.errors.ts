@@ -77,6 +77,8 @@ export class ClaimLostError extends QueueError {
   }
 }
 
+/** As part of a sentence. */
 function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return reason.replace(/\.$/, '');
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { OpeningStore } from './core/opening-store.js';
 import { Intake, type PushOptions } from './core/intake/intake.js';
 import { Bell } from './core/work/bell.js';
@@ -70,6 +71,8 @@ export class Queue<Item> implements AsyncDisposable {
 
   constructor(process: Process<Item>, options: QueueOptions<Item>, { autoStart = true } = {}) {
     this.options = resolveQueueOptions(options);
+    // Each worker listens to it, and node takes eleven for a leak.
+    setMaxListeners(0, this.closing.signal);
     const { name, clock, workers, onProcessError } = this.options;
     this.name = name;
     this.store = new OpeningStore(storeOf(this.options), this.options.codec.name);
