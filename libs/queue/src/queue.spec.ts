@@ -122,7 +122,8 @@ describe('Queue merges', () => {
     );
     // The first call holds the only worker while ten batches gather.
     await pushAll(0, 1, 2);
-    for (let round = 0; round < 10; round++) await pushAll(10 * round + 3, 10 * round + 1, 10 * round + 2);
+    await pushAll(3, 1, 2);
+    for (let tens = 10; tens < 100; tens += 10) await pushAll(tens + 1, tens + 2, tens + 3);
     release();
     await turn();
     await turn();
