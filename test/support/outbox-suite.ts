@@ -46,10 +46,10 @@ export function outboxSuite(open: OpenDatabase, migrations = outboxMigrations): 
         outbox.publish(tx, ...payloads.map((payload) => ({ topic: 't', key, payload, ...more }))),
       ),
     count: async (table) => {
-      const [row] = await database.dataSource.query<{ rows: string | number }[]>(
+      const [row] = await database.dataSource.query<{ amount: string | number }[]>(
         `select count(*) as rows from ${table}`,
       );
-      return Number(row?.rows);
+      return Number(row?.amount);
     },
   };
 }

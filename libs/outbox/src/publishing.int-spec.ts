@@ -72,11 +72,11 @@ describe.each(testDatabases())('Publishing on %s', (_name, open) => {
     await running.outbox.publish(runner, message('gone 1'));
     await runner.query('rollback to before_all');
     await running.outbox.publish(runner, message('kept 1'));
-    await runner.manager.query('savepoint "inner"');
+    await runner.manager.query('savepoint inner_one');
     await running.outbox.publish(runner, message('gone 2'));
-    await runner.manager.query('ROLLBACK TO SAVEPOINT "inner"');
+    await runner.manager.query('ROLLBACK TO SAVEPOINT INNER_ONE');
     await running.outbox.publish(runner, message('kept 2'));
-    await runner.query('release savepoint "inner"');
+    await runner.query('release savepoint inner_one');
     await runner.commitTransaction();
     await runner.release();
     expect(await stored()).toEqual(['kept 1', 'kept 2']);

@@ -3,12 +3,12 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testDatabases } from '../../../test/support/databases.js';
+import { openSqlite } from '../../../test/support/databases.js';
 import { outboxSuite } from '../../../test/support/outbox-suite.js';
 import { RecordingPublisher } from './testing/index.js';
 
-describe.each(testDatabases().filter(([name]) => name === 'sqlite'))('Tracing on %s', (_name, open) => {
-  const suite = outboxSuite(open);
+describe('Tracing', () => {
+  const suite = outboxSuite(openSqlite);
   const exporter = new InMemorySpanExporter();
   const tracer = () => trace.getTracer('test');
 

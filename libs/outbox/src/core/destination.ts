@@ -273,13 +273,14 @@ export class Destination {
     const before = this.outage;
     this.outage = state;
     if (before.kind !== state.kind) this.o.observer.outage(this.name, state);
-    if (state.kind === 'down' && this.probe === 'none') void this.probeLater(state.probes);
+    if (state.kind === 'down' && this.probe === 'none') void this.probeLater(state);
     if (state.kind === 'up' && before.kind === 'down') this.schedule();
   }
 
-  private async probeLater(probes: number): Promise<void> {
+  private async probeLater({ probes, retryAfterMs }: OutageState & { readonly kind: 'down' }): Promise<void> {
     this.probe = 'waiting';
-    await this.o.clock.sleep(this.o.outageBackoff.delayFor(probes) ?? 0, this.stop).catch(() => undefined);
+    const delayMs = Math.max(this.o.outageBackoff.delayFor(probes) ?? 0, retryAfterMs);
+    await this.o.clock.sleep(delayMs, this.stop).catch(() => undefined);
     if (this.stop.aborted || this.probe !== 'waiting') return;
     this.probe = this.outage.kind === 'down' ? 'due' : 'none';
     this.schedule();

@@ -1,7 +1,7 @@
 import { NonRetryableError, PublisherUnavailableError } from '../outbox.errors.js';
 import { idOf, type Item } from './item.js';
 import { orderKey } from './message.js';
-import { isUnroutable } from './verdict.js';
+import { isUnroutable, retryAfterMsOf } from './verdict.js';
 
 /**
  * Tells a destination that is away from messages that it will not take.
@@ -14,7 +14,13 @@ import { isUnroutable } from './verdict.js';
  */
 export type OutageState =
   | { readonly kind: 'up'; readonly streak: ReadonlyMap<bigint, { readonly key: string; readonly first: Item }> }
-  | { readonly kind: 'down'; readonly probes: number; readonly sinceMs: number; readonly reason: string };
+  | {
+      readonly kind: 'down';
+      readonly probes: number;
+      readonly sinceMs: number;
+      readonly reason: string;
+      readonly retryAfterMs: number;
+    };
 
 export interface CallResult {
   readonly item: Item;
@@ -31,7 +37,7 @@ export const UP: OutageState = { kind: 'up', streak: new Map() };
 /** The state after a call has ended. While it is `down`, the failures of the call do not count. */
 export function afterCall(state: OutageState, results: readonly CallResult[], nowMs: number): OutageState {
   const unavailable = results.find(({ error }) => error instanceof PublisherUnavailableError)?.error;
-  if (unavailable) return wentDown(state, nowMs, unavailable.message);
+  if (unavailable) return wentDown(state, nowMs, unavailable.message, retryAfterMsOf(unavailable));
   // A refusal is an answer too.
   if (results.some(({ error }) => !error || error instanceof NonRetryableError)) return UP;
   const blamed = results.filter(({ error }) => error && !isUnroutable(error));
@@ -47,7 +53,7 @@ export function afterCall(state: OutageState, results: readonly CallResult[], no
   return wentDown(state, nowMs, `${streak.size} messages in a row failed: ${blamed[0]?.error?.message ?? ''}`);
 }
 
-function wentDown(state: OutageState, nowMs: number, reason: string): OutageState {
-  if (state.kind === 'down') return { ...state, probes: state.probes + 1, reason };
-  return { kind: 'down', probes: 1, sinceMs: nowMs, reason };
+function wentDown(state: OutageState, nowMs: number, reason: string, retryAfterMs = 0): OutageState {
+  if (state.kind === 'down') return { ...state, probes: state.probes + 1, reason, retryAfterMs };
+  return { kind: 'down', probes: 1, sinceMs: nowMs, reason, retryAfterMs };
 }

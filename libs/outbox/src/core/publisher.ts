@@ -14,6 +14,7 @@ export interface PublishContext {
  * - `PublisherUnavailableError` says that the destination is away: it is paused, and no message is blamed.
  * - `NonRetryableError`, for a message in a `PublishError` or for all of the call, says that it will never be taken: it
  *   goes to the dead letters at once.
+ * - An error with a `retryAfterMs` is tried again no sooner than that.
  * - Messages of one call have one namespace, and never the same key twice, unless the publisher is `ordered`.
  * - A message can come again after a crash: a consumer tells by its id.
  */

@@ -24,7 +24,9 @@ export function verdictOf(item: Item, error: Error, policy: RetryPolicy, nowMs: 
   const history = [...item.history, failure].slice(-MAX_HISTORY);
   if (error instanceof NonRetryableError) return { kind: 'bury', attempts, history };
   const delayMs = policy.delayFor(attempts);
-  if (delayMs !== undefined) return { kind: 'retry', attempts, history, delayMs };
+  if (delayMs !== undefined) {
+    return { kind: 'retry', attempts, history, delayMs: Math.max(delayMs, retryAfterMsOf(error)) };
+  }
   if (!isUnroutable(error)) return { kind: 'bury', attempts, history };
   return { kind: 'retry', attempts: item.attempts, history, delayMs: policy.delayFor(item.attempts) ?? LAST_DELAY_MS };
 }
@@ -34,4 +36,12 @@ const LAST_DELAY_MS = 60_000;
 /** This process cannot deliver it, which says nothing about the message or its destination. */
 export function isUnroutable(error: Error): boolean {
   return error instanceof NoHandlerError || error instanceof UnknownDestinationError;
+}
+
+const MAX_RETRY_AFTER_MS = 86_400_000;
+
+/** How long the destination has asked to be left alone; 0 when it has not. */
+export function retryAfterMsOf(error: Error & { readonly retryAfterMs?: unknown }): number {
+  const { retryAfterMs } = error;
+  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) : 0;
 }

@@ -6,12 +6,7 @@ const secrets = (...urls: string[]): Secrets => new Secrets(urls.map((url) => ne
 
 describe('Secrets', () => {
   it.each([
-    [
-      'as in the URL',
-      'amqp://me:p%40ss@host',
-      'cannot reach amqp://me:p%40ss@host',
-      'cannot reach amqp://***@host',
-    ],
+    ['as in the URL', 'amqp://me:p%40ss@host', 'cannot reach amqp://me:p%40ss@host', 'cannot reach amqp://***@host'],
     ['as it is meant', 'amqp://me:p%40ss@host', 'wrong password p@ss', 'wrong password ***'],
     ['as Basic authentication', 'http://me:p%40ss@host', 'sent Basic bWU6cEBzcw==', 'sent Basic ***'],
     ['that is a name alone, as a token of NATS', 'nats://t0ken@host', 'sent t0kens', 'sent ***s'],
@@ -32,7 +27,9 @@ describe('Secrets', () => {
   });
 
   it('leaves nothing of any password, however it is encoded', () => {
-    const password = fc.string({ minLength: 4, unit: 'grapheme' }).filter((text) => text.isWellFormed() && !text.includes('*'));
+    const password = fc
+      .string({ minLength: 4, unit: 'grapheme' })
+      .filter((text) => text.isWellFormed() && !text.includes('*'));
     fc.assert(
       fc.property(password, (text) => {
         const encoded = encodeURIComponent(text);
