@@ -89,10 +89,13 @@ export default async function queue(): Promise<BenchResult> {
       fsyncPerSecond: await medianOfRuns(fsyncs),
     };
     printLine('stored per fsync', result.storedPerSecond / result.fsyncPerSecond);
-    let atHalf = 0;
-    await throughAll(MEMORY_ITEMS, async () => void (atHalf = await heapBytes()));
-    printLine('heap MB after 2.5 million', atHalf / 2 ** 20);
-    printLine('heap MB after 5 million', (await heapBytes()) / 2 ** 20);
+    const atHalf: number[] = [];
+    await throughAll(MEMORY_ITEMS, async () => void atHalf.push(await heapBytes(), process.memoryUsage.rss()));
+    const atEnd = [await heapBytes(), process.memoryUsage.rss()];
+    for (const [index, what] of ['heap', 'resident'].entries()) {
+      printLine(`${what} MB after 2.5 million`, (atHalf[index] ?? Number.NaN) / 2 ** 20);
+      printLine(`${what} MB after 5 million`, (atEnd[index] ?? Number.NaN) / 2 ** 20);
+    }
     await measurePeers(folder);
     console.log('nestjs-turnpike, SQLite WAL with synchronous=FULL:');
     return result;
