@@ -14,7 +14,7 @@ export class UnsupportedDatabaseError extends DialectError {
 
   constructor(found: string) {
     super(
-      `Turnpike needs Postgres 15 or newer, MySQL 8.4 or newer, MariaDB 10.11 or newer, or SQLite through ` +
+      `Turnpike needs Postgres 15 or newer, MySQL 8.4 or newer, MariaDB 10.11 or newer, or SQLite 3.42 or newer through ` +
         `better-sqlite3, but the DataSource uses ${found}.`,
     );
   }

@@ -1,4 +1,4 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases, type TestDatabase } from '../../../test/support/databases.js';
 import {
@@ -24,6 +24,14 @@ describe.each(testDatabases())('dialect on %s', (_name, open) => {
   });
   afterAll(() => database.close());
 
+  const withRunner = async <R>(work: (runner: QueryRunner) => Promise<R>): Promise<R> => {
+    const runner = db.createQueryRunner();
+    try {
+      return await work(runner);
+    } finally {
+      await runner.release();
+    }
+  };
   const insert = async (rows: unknown[][], conflict: string): Promise<number> => {
     const p = dialect.parameters();
     const statement = `insert into item (id, name, amount) values ${p.rows(rows)} ${conflict}`;
@@ -70,17 +78,66 @@ describe.each(testDatabases())('dialect on %s', (_name, open) => {
   });
 
   it('finds nothing in an empty list', async () => {
+    for (const [column, type] of [
+      ['id', 'bigint'],
+      ['name', 'text'],
+    ] as const) {
+      const p = dialect.parameters();
+      const { rows } = await execute(db, `select id from item where ${p.oneOf(column, [], type)}`, p.values);
+      expect(rows).toEqual([]);
+    }
+  });
+
+  it('deletes by a list of ids, however long it is', async () => {
+    const ids = Array.from({ length: 40_000 }, (_, index) => 1_000_000n + BigInt(index));
+    for (const from of [0, 5000])
+      await insert(
+        ids.slice(from, from + 5000).map((id) => [id, `n${id}`, 1]),
+        '',
+      );
     const p = dialect.parameters();
-    const { rows } = await execute(db, `select id from item where ${p.oneOf('id', [], 'bigint')}`, p.values);
-    expect(rows).toEqual([]);
+    const byId = await execute(db, `delete from item where ${p.oneOf('id', ids.slice(1), 'bigint')}`, p.values);
+    expect(byId.affected).toBe(9999);
+    const q = dialect.parameters();
+    const names = ids.map((id) => `n${id}`);
+    const byName = await execute(db, `delete from item where ${q.oneOf('name', names, 'text')}`, q.values);
+    expect(byName.affected).toBe(1);
+  });
+
+  it('finds exactly the texts of a list', async () => {
+    const texts = ['a', 'b"\\', "c'", 'ä\u{1F600}', ' ', ''];
+    if (dialect.kind !== 'postgres') texts.push('a\0b'); // Postgres knows no NUL.
+    const column = await withRunner((runner) => byteWiseText(runner, 20));
+    await db.query(`create table listed (text ${column})`);
+    const p = dialect.parameters();
+    await execute(
+      db,
+      `insert into listed (text) values ${p.rows([...texts, 'A', 'ab'].map((text) => [text]))}`,
+      p.values,
+    );
+    for (const text of texts) {
+      const q = dialect.parameters();
+      const { rows } = await execute(
+        db,
+        `select text from listed where ${q.oneOf('text', [text, '\u00e9'], 'text')}`,
+        q.values,
+      );
+      expect(rows).toEqual([{ text }]);
+    }
   });
 
   it('keeps 64-bit integers beyond 2^53', async () => {
-    const big = 2n ** 62n + 1n;
-    await insert([[big, 'big', 1]], '');
+    const big = [2n ** 62n + 1n, 2n ** 62n + 2n, -(2n ** 63n)] as const;
+    await insert(
+      big.map((id) => [id, 'big', 1]),
+      '',
+    );
     const p = dialect.parameters();
-    const { affected } = await execute(db, `delete from item where id = ${p.add(big)}`, p.values);
-    expect(affected).toBe(1);
+    const one = await execute(db, `delete from item where id = ${p.add(big[0])}`, p.values);
+    expect(one.affected).toBe(1);
+    const q = dialect.parameters();
+    const rest = await execute(db, `delete from item where ${q.oneOf('id', [...big], 'bigint')}`, q.values);
+    expect(rest.affected).toBe(2);
   });
 
   it("runs inside a manager's transaction", async () => {
@@ -100,11 +157,10 @@ describe.each(testDatabases())('dialect on %s', (_name, open) => {
   });
 
   it('compares text byte for byte where a column asks for it', async () => {
-    const runner = db.createQueryRunner();
-    await runner.query(`create table word (text ${await byteWiseText(runner, 20)} primary key)`);
-    await runner.query(`insert into word (text) values ('a'), ('A'), ('a '), ('\u00e4')`);
-    const { rows } = await execute(runner, `select text from word where text = 'a'`);
-    await runner.release();
+    const column = await withRunner((runner) => byteWiseText(runner, 20));
+    await db.query(`create table word (text ${column} primary key)`);
+    await db.query(`insert into word (text) values ('a'), ('A'), ('a '), ('\u00e4')`);
+    const { rows } = await execute(db, `select text from word where text = 'a'`);
     expect(rows).toEqual([{ text: 'a' }]);
   });
 

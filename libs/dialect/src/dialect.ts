@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { UnsupportedDatabaseError } from './dialect.errors.js';
-import { NumberedParameters, PositionalParameters, type Parameters } from './parameters.js';
+import { NumberedParameters, PositionalParameters, SqliteParameters, type Parameters } from './parameters.js';
 
 export type DatabaseKind = 'postgres' | 'mysql' | 'sqlite';
 
@@ -39,7 +39,7 @@ const sqlite: Dialect = {
   forUpdate: '',
   forUpdateSkipLocked: '',
   quote: postgres.quote,
-  parameters: () => new PositionalParameters(),
+  parameters: () => new SqliteParameters(),
   onConflict: (key, update = []) => onConflict(sqlite, key, update),
 };
 

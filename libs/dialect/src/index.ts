@@ -5,6 +5,9 @@ export { checkTablePrefix, DEFAULT_TABLE_PREFIX } from './table-prefix.js';
 export { byteWiseText } from './byte-wise-text.js';
 export { execute, runnerOf, type Executed, type Executor } from './execute.js';
 
+// Taking turns
+export { whileLocked, type NamedLock } from './while-locked.js';
+
 // Being woken by Postgres
 export { PostgresListener } from './postgres-listener.js';
 

@@ -1,3 +1,5 @@
+export type ListedType = 'bigint' | 'integer' | 'text';
+
 /**
  * Collects a statement's parameters in the order of its text:
  *
@@ -10,8 +12,8 @@ export abstract class Parameters {
   /** Adds a value and returns its placeholder. */
   abstract add(value: unknown): string;
 
-  /** `column` is one of the values; never true for none. `type` is the column's type on Postgres. */
-  abstract oneOf(column: string, values: readonly unknown[], type: 'bigint' | 'integer' | 'text'): string;
+  /** `column` is one of the values, however many there are; never true for none. `type` is the column's type. */
+  abstract oneOf(column: string, values: readonly unknown[], type: ListedType): string;
 
   /** `(…), (…)`: the rows of a multi-row insert. At most 30,000 values fit a statement on every database. */
   rows(rows: readonly (readonly unknown[])[]): string {
@@ -36,7 +38,16 @@ export class PositionalParameters extends Parameters {
     return '?';
   }
 
-  oneOf(column: string, values: readonly unknown[]): string {
+  oneOf(column: string, values: readonly unknown[], _type: ListedType): string {
     return values.length === 0 ? '1 = 0' : `${column} in (${values.map((value) => this.add(value)).join(', ')})`;
+  }
+}
+
+/** SQLite takes 32,766 values a statement: a list is one of them, as JSON, and the statement's text stays the same. */
+export class SqliteParameters extends PositionalParameters {
+  override oneOf(column: string, values: readonly unknown[], type: ListedType): string {
+    // A bigint beyond 2^53 is no number of JSON.stringify, but one of SQLite's.
+    const list = type === 'text' ? JSON.stringify(values.map(String)) : `[${values.join(',')}]`;
+    return `${column} in (select value from json_each(${this.add(list)}))`;
   }
 }

@@ -1,8 +1,18 @@
-import { Injectable, type ModuleMetadata, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Global,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type ModuleMetadata,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import type { Database } from 'better-sqlite3';
+import { UnsupportedDatabaseError } from 'nestjs-turnpike/dialect';
 import { register } from 'prom-client';
+import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   InjectLessor,
@@ -60,6 +70,15 @@ class Worker implements OnApplicationBootstrap {
   }
 }
 
+@Global()
+@Module({})
+class DataSourceModule {}
+
+function withDataSource(dataSource: DataSource): DynamicModule {
+  const provider = { provide: getDataSourceToken(), useValue: dataSource };
+  return { module: DataSourceModule, providers: [provider], exports: [provider] };
+}
+
 const apps: TestingModule[] = [];
 
 async function start(metadata: ModuleMetadata): Promise<TestingModule> {
@@ -88,6 +107,22 @@ describe('LessorModule', () => {
 
   it('says what is missing without a DataSource', async () => {
     await expect(start({ imports: [LessorModule.forRoot()] })).rejects.toThrow('TypeOrmModule.forRoot()');
+  });
+
+  it('does not start on a driver that is not supported, or a server that is too old, and names what it needs', async () => {
+    const oracle = Object.create(DataSource.prototype, { options: { value: { type: 'oracle' } } }) as DataSource;
+    const driver = start({ imports: [withDataSource(oracle), LessorModule.forRoot()] });
+    await expect(driver).rejects.toThrow(UnsupportedDatabaseError);
+    await expect(driver).rejects.toThrow(/needs Postgres 15 or newer.* the driver "oracle"/);
+    const old = TypeOrmModule.forRoot({
+      type: 'better-sqlite3',
+      database: ':memory:',
+      prepareDatabase: (db: Database) => void db.function('sqlite_version', () => '3.41.0'),
+    });
+    const server = start({ imports: [old, LessorModule.forRoot()] });
+    await expect(server).rejects.toThrow(
+      /needs .* SQLite 3\.42 or newer through better-sqlite3, but the DataSource uses SQLite 3\.41\.0/,
+    );
   });
 
   it("takes a lessor of the user's own, with options from forRootAsync", async () => {

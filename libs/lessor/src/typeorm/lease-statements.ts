@@ -40,27 +40,6 @@ export class LeaseStatements {
     private readonly table: LeaseTables,
   ) {}
 
-  async createSection(db: Executor, section: string): Promise<void> {
-    const p = this.dialect.parameters();
-    await execute(
-      db,
-      `insert into ${this.table.section} (section, token) values (${p.add(section)}, 0)
-       ${this.dialect.onConflict(['section'])}`,
-      p.values,
-    );
-  }
-
-  /** Waits for the section's turn. False: it has no row yet. */
-  async lock(tx: Executor, section: string): Promise<boolean> {
-    const p = this.dialect.parameters();
-    const { rows } = await execute(
-      tx,
-      `select token from ${this.table.section} where section = ${p.add(section)} ${this.dialect.forUpdate}`,
-      p.values,
-    );
-    return rows.length > 0;
-  }
-
   /** The section with its leases that concern the request, as of one moment. */
   async look(db: Executor, request: LeaseRequest): Promise<SeenSection | undefined> {
     const p = this.dialect.parameters();

@@ -1,4 +1,4 @@
-import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, serializeSqlite } from 'nestjs-turnpike/dialect';
+import { DEFAULT_TABLE_PREFIX, type Dialect, dialectOf, serializeSqlite, whileLocked } from 'nestjs-turnpike/dialect';
 import { checkOption } from 'nestjs-turnpike/timing';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
@@ -6,7 +6,7 @@ import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '.
 import { LeaseStatements } from './lease-statements.js';
 import { PostgresLeases, TAKE_A_TURN } from './postgres-leases.js';
 import { PostgresWatch } from './postgres-watch.js';
-import { leaseTables } from './tables.js';
+import { leaseTables, type LeaseTables } from './tables.js';
 
 export interface TypeOrmLeaseStoreOptions {
   /** What the tables' names begin with; that of the migrations. Default: `turnpike_`. */
@@ -17,13 +17,10 @@ export interface TypeOrmLeaseStoreOptions {
  * Leases in the user's database. Calls of one section take turns: a transaction of its own, on a connection of its own,
  * that first locks the section's row. Nobody waits for a second lock, so there is no deadlock. On Postgres a statement is
  * a turn as a rule (`PostgresLeases`).
- *
- * READ COMMITTED, because what a turn reads must be what the turn before committed: a snapshot taken while waiting for
- * the lock is older than that. On MySQL it also spares the gap locks, which reach into the neighbouring sections' rows
- * and do deadlock.
  */
 export class TypeOrmLeaseStore implements LeaseStore {
   private readonly dialect: Dialect;
+  private readonly tables: LeaseTables;
   private readonly statements: LeaseStatements;
   private readonly postgres: PostgresLeases | undefined;
   /** On Postgres, by NOTIFY. */
@@ -34,13 +31,13 @@ export class TypeOrmLeaseStore implements LeaseStore {
     { tablePrefix = DEFAULT_TABLE_PREFIX }: TypeOrmLeaseStoreOptions = {},
   ) {
     this.dialect = dialectOf(serializeSqlite(dataSource));
-    const tables = leaseTables(this.dialect, tablePrefix);
-    this.statements = new LeaseStatements(this.dialect, tables);
+    this.tables = leaseTables(this.dialect, tablePrefix);
+    this.statements = new LeaseStatements(this.dialect, this.tables);
     if (this.dialect.kind === 'postgres') {
       const channel = `${tablePrefix}lease`;
       const watch = new PostgresWatch(dataSource, channel);
       this.watch = (section, listener) => watch.add(section, listener);
-      this.postgres = new PostgresLeases(dataSource, this.dialect, tables, this.statements, channel);
+      this.postgres = new PostgresLeases(dataSource, this.dialect, this.tables, this.statements, channel);
     }
   }
 
@@ -99,17 +96,9 @@ export class TypeOrmLeaseStore implements LeaseStore {
   }
 
   /** Runs `work` while no other call of the section does. */
-  private async inTurn<R>(section: string, work: (tx: EntityManager) => Promise<R>): Promise<R> {
-    const isolation = this.dialect.kind === 'sqlite' ? 'SERIALIZABLE' : 'READ COMMITTED';
-    const attempt = (): Promise<R | typeof NO_SECTION> =>
-      this.dataSource.transaction(isolation, async (tx) =>
-        (await this.statements.lock(tx, section)) ? work(tx) : NO_SECTION,
-      );
-    const result = await attempt();
-    if (result !== NO_SECTION) return result;
-    // In a transaction of its own: two that insert the same key and then lock it can deadlock on MySQL.
-    await this.dataSource.transaction(isolation, (tx) => this.statements.createSection(tx, section));
-    return (await attempt()) as R;
+  private inTurn<R>(section: string, work: (tx: EntityManager) => Promise<R>): Promise<R> {
+    const lock = { table: this.tables.section, column: 'section', name: section, row: { token: 0 } };
+    return whileLocked(this.dataSource, lock, work);
   }
 
   private async acquireInTurn(tx: EntityManager, request: LeaseRequest): Promise<LeaseGrant> {
@@ -121,9 +110,6 @@ export class TypeOrmLeaseStore implements LeaseStore {
 }
 
 const MAX_NAME_LENGTH = 255;
-
-/** The section's first call. */
-const NO_SECTION = Symbol('no section');
 
 /**
  * Where the default isolation level is stricter than READ COMMITTED, Postgres refuses a statement that waited for a row
