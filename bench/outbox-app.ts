@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-unassigned-import -- Nest's decorators need it before anything of theirs
 import 'reflect-metadata';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -28,17 +29,26 @@ export async function startOutboxApp(database: DataSourceOptions, options: Outbo
   return { app, outbox: app.get(Outbox), relay: app.get(OutboxRelay), dataSource: app.get(DataSource) };
 }
 
-/** A database of its own on a server, empty; `drop` removes it. */
+/** A database of its own on the server, empty; `drop` removes it. */
 export async function newDatabase(
-  server: DataSourceOptions & { readonly database?: string | undefined },
+  serverUrl: string,
   name: string,
-): Promise<{ readonly options: DataSourceOptions; readonly drop: () => Promise<void> }> {
+): Promise<{ readonly url: string; readonly options: DataSourceOptions; readonly drop: () => Promise<void> }> {
   const run = async (...statements: string[]): Promise<void> => {
-    const dataSource = await new DataSource(server).initialize();
+    const dataSource = await new DataSource(optionsOf(serverUrl)).initialize();
     for (const statement of statements) await dataSource.query(statement);
     await dataSource.destroy();
   };
-  const drop = `drop database if exists ${name}${server.type === 'postgres' ? ' with (force)' : ''}`;
+  const drop = `drop database if exists ${name}${serverUrl.startsWith('postgres') ? ' with (force)' : ''}`;
   await run(drop, `create database ${name}`);
-  return { options: { ...server, database: name } as DataSourceOptions, drop: () => run(drop) };
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, options: optionsOf(url.href), drop: () => run(drop) };
+}
+
+const POOL_SIZE = 10;
+
+export function optionsOf(url: string): DataSourceOptions {
+  if (url.startsWith('postgres')) return { type: 'postgres', url, poolSize: POOL_SIZE };
+  return { type: url.startsWith('mariadb') ? 'mariadb' : 'mysql', url, poolSize: POOL_SIZE };
 }

@@ -77,9 +77,44 @@ export function toStoredEntry(row: EntryRow): StoredEntry {
     key: row.key,
     payload: row.payload,
     contentType: row.content_type,
-    headers: row.headers === '{}' ? NO_HEADERS : (JSON.parse(row.headers) as Record<string, string>),
+    headers: toHeaders(row.headers),
     createdAtMs: Number(row.created_at),
   };
+}
+
+/** The columns of `entryColumns`, in their order, as pg gives them. */
+export type EntryTuple = readonly [
+  id: string,
+  shard: number,
+  messageId: string,
+  namespace: string,
+  destination: string,
+  topic: string,
+  key: string | null,
+  payload: Uint8Array,
+  contentType: string,
+  headers: string,
+  createdAt: string,
+];
+
+export function fromTuple(row: EntryTuple): StoredEntry {
+  return {
+    id: BigInt(row[0]),
+    shard: row[1],
+    messageId: row[2],
+    namespace: row[3],
+    destination: row[4],
+    topic: row[5],
+    key: row[6],
+    payload: row[7],
+    contentType: row[8],
+    headers: toHeaders(row[9]),
+    createdAtMs: Number(row[10]),
+  };
+}
+
+function toHeaders(text: string): Readonly<Record<string, string>> {
+  return text === '{}' ? NO_HEADERS : (JSON.parse(text) as Record<string, string>);
 }
 
 export function toParkedEntry(row: ParkedRow): ParkedEntry {
