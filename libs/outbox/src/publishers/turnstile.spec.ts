@@ -30,7 +30,7 @@ describe('Turnstile', () => {
     expect(await turnstile.pass(forever, async () => 'in')).toBe('in');
   });
 
-  it('lets nobody in whose signal has aborted, and keeps no place for them', async () => {
+  it('lets nobody in whose signal has aborted, and gives their place to the next', async () => {
     const turnstile = new Turnstile(1);
     let end: () => void = () => undefined;
     const first = turnstile.pass(forever, () => new Promise<void>((resolve) => (end = resolve)));
@@ -38,10 +38,11 @@ describe('Turnstile', () => {
     const second = turnstile.pass(abort.signal, async () => 'second');
     const third = turnstile.pass(forever, async () => 'third');
     abort.abort(new Error('gave up'));
-    await expect(second).rejects.toThrow('gave up');
-    await expect(turnstile.pass(abort.signal, async () => 'late')).rejects.toThrow('gave up');
     end();
     await first;
+    await expect(second).rejects.toThrow('gave up');
     expect(await third).toBe('third');
+    await expect(turnstile.pass(abort.signal, async () => 'late')).rejects.toThrow('gave up');
+    expect(await turnstile.pass(forever, async () => 'last')).toBe('last');
   });
 });

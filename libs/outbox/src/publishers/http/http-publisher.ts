@@ -6,6 +6,7 @@ import { checkCloudEvents, type CloudEventsOptions } from '../cloud-events.js';
 import { endCall, sendEach } from '../publish-each.js';
 import { Secrets } from '../secrets.js';
 import { parseUrls } from '../server-urls.js';
+import { Deadline } from './deadline.js';
 import { EndpointBusyError, HttpResponseError } from './http.errors.js';
 import { retryAfterMs } from './retry-after.js';
 import { WebhookSigner } from './standard-webhooks.js';
@@ -39,7 +40,7 @@ const HUNG_UP: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SO
 /** From here on, endpoints that may be asked again are forgotten. */
 const MOST_ENDPOINTS = 1000;
 
-/** How much of an answer's body is read, so that its connection can be used again. */
+/** How much of an answer's body is read. */
 const MOST_OF_AN_ANSWER = 65_536;
 
 /** 3xx, which are not followed, and 4xx but 408, 409, 425 and 429. */
@@ -104,9 +105,9 @@ export class HttpPublisher implements Publisher {
 
   /** The endpoint's answer. Rejects when there is none. */
   async #answer(endpoint: Endpoint, request: RequestInit, signal: AbortSignal): Promise<Response> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    using deadline = new Deadline(signal, this.#timeoutMs);
     const attempt = async (): Promise<Response> => {
-      const response = await fetch(endpoint.url, { ...request, signal: AbortSignal.any([signal, timeout]) });
+      const response = await fetch(endpoint.url, { ...request, signal: deadline.signal });
       await discardBody(response).catch(() => undefined); // what it means, its status has said
       return response;
     };
@@ -116,7 +117,7 @@ export class HttpPublisher implements Publisher {
         return attempt();
       });
     } catch (error) {
-      throw this.#unanswered(endpoint, error, timeout.aborted);
+      throw this.#unanswered(endpoint, error, deadline.passed);
     }
   }
 
@@ -192,10 +193,15 @@ function endpointAt(text: string): Endpoint {
   };
 }
 
-/** The rest of a long one costs its connection. */
-async function discardBody({ body }: Response): Promise<void> {
+/** Read, so that its connection can be used again; the rest of a long one costs that. */
+async function discardBody(response: Response): Promise<void> {
+  const length = Number(response.headers.get('content-length') ?? Infinity);
+  if (length <= MOST_OF_AN_ANSWER) {
+    await response.arrayBuffer();
+    return;
+  }
   let read = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of response.body ?? []) {
     read += (chunk as Uint8Array).length;
     if (read > MOST_OF_AN_ANSWER) return;
   }

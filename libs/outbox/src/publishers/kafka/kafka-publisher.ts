@@ -69,7 +69,8 @@ export class KafkaPublisher implements Publisher {
   }
 
   async publish(messages: readonly OutgoingMessage[], { signal }: PublishContext): Promise<void> {
-    await this.#oneAtATime.pass(signal, async () => endCall(await this.#sendAll(messages, signal)));
+    const turn = this.#oneAtATime.pass(signal, async () => endCall(await this.#sendAll(messages, signal)));
+    await within(signal, turn, () => new Error(UNANSWERED));
   }
 
   /** Ends the producer. Call it when nothing is published any more. */

