@@ -47,7 +47,7 @@ export function outboxSuite(open: OpenDatabase, migrations = outboxMigrations): 
       ),
     count: async (table) => {
       const [row] = await database.dataSource.query<{ amount: string | number }[]>(
-        `select count(*) as rows from ${table}`,
+        `select count(*) as amount from ${table}`,
       );
       return Number(row?.amount);
     },

@@ -12,7 +12,9 @@ describe.each(testDatabases())('Dead letters on %s', (_name, open) => {
   const suite = outboxSuite(open);
   let refused: unknown[] = [];
   const publisher = () =>
-    new RecordingPublisher(({ payload }) => (refused.includes(payload) ? new Error(`no ${payload}`) : undefined));
+    new RecordingPublisher(({ payload }) =>
+      refused.includes(payload) ? new Error(`no ${String(payload)}`) : undefined,
+    );
 
   it('keep what has used up its attempts, with its history; its key waits for it, and others go on', async () => {
     refused = ['bad'];

@@ -89,6 +89,7 @@ describe.each(testDatabases().filter(([name]) => name !== 'sqlite'))('Publish lo
     await publisher.arrived(50, AbortSignal.timeout(10_000));
     await writing.commitTransaction();
     await publisher.arrived(51);
+    expect(publisher.messages.at(-1)?.payload).toBe('written late');
     await reading.commitTransaction();
     await Promise.all([reading.release(), writing.release()]);
   });

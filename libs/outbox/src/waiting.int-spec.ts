@@ -70,7 +70,7 @@ describe.each(testDatabases())('Namespaces on %s', (_name, open) => {
       namespace: 'app',
       publisher: {
         publish: (messages, { namespace }) => {
-          calls.push(...messages.map((message) => `${namespace} ${message.namespace} ${message.payload}`));
+          calls.push(...messages.map((message) => `${namespace} ${message.namespace} ${String(message.payload)}`));
           return recording.publish(messages);
         },
       },
