@@ -24,22 +24,20 @@ export class MemoryLeaseStore implements LeaseStore {
   async acquire({ section: name, desired, termMs, limit }: LeaseRequest): Promise<LeaseGrant> {
     const section = this.section(name);
     const now = this.clock.monotonic();
-    const free = freeParts(
+    const { parts, freeInMs, replaced } = freeParts(
       desired,
       section.leases.map(({ partition, untilMs }) => ({ partition, leftMs: untilMs - now })),
       limit,
     );
     section.token += 1n;
+    const gone = new Set(replaced);
     section.leases = section.leases.filter(
-      (lease) =>
-        lease.untilMs > now ||
-        (lease.untilMs > now - FORGET_EXPIRED_AFTER_MS &&
-          !free.parts.some(({ partition }) => partition.overlaps(lease.partition))),
+      ({ partition, untilMs }) => untilMs > now - FORGET_EXPIRED_AFTER_MS && !gone.has(partition),
     );
-    for (const { partition } of free.parts) {
+    for (const { partition } of parts) {
       section.leases.push({ partition, token: section.token, untilMs: now + termMs });
     }
-    return { token: section.token, ...free };
+    return { token: section.token, parts, freeInMs };
   }
 
   async renew(name: string, parts: readonly LeasedPart[], termMs: number): Promise<LeasedPart[]> {

@@ -23,9 +23,27 @@ local function find(low)
   return text and stored(low, text)
 end
 
-local function overlap(a, b) return a.low < b.high and b.low < a.high end
-
 local function byLow(a, b) return a.low < b.low end
+
+-- Of a list by place whose parts do not overlap: where the first one is that ends above the key, found by halving.
+local function after(list, key)
+  local from, to = 1, #list + 1
+  while from < to do
+    local middle = math.floor((from + to) / 2)
+    if list[middle].high > key then to = middle else from = middle + 1 end
+  end
+  return from
+end
+
+-- Of the same: those that share a key with the part.
+local function within(list, part)
+  local found, at = {}, after(list, part.low)
+  while list[at] and list[at].low < part.high do
+    table.insert(found, list[at])
+    at = at + 1
+  end
+  return found
+end
 
 local commands = {}
 
@@ -33,38 +51,41 @@ local commands = {}
 -- then low, high and 1 or 0 (after expiry) of each granted part
 function commands.acquire()
   local term, limit = tonumber(ARGV[2]), tonumber(ARGV[3])
-  local taken, expired, granted, soonest = {}, {}, {}, -1
+  local taken, expired, asked, granted, soonest = {}, {}, {}, {}, -1
   local all = redis.call('HGETALL', leases)
   for i = 1, #all, 2 do
     local lease = stored(all[i], all[i + 1])
     table.insert(lease.till > now and taken or expired, lease)
   end
+  table.sort(taken, byLow)
+  table.sort(expired, byLow)
   for i = 4, #ARGV, 2 do
     local want = { low = ARGV[i], high = ARGV[i + 1] }
-    local low, gaps = want.low, {}
-    table.sort(taken, byLow)
-    for _, lease in ipairs(taken) do
-      if overlap(lease, want) then
-        if lease.low > low then table.insert(gaps, { low = low, high = lease.low }) end
-        if lease.high > low then low = lease.high end
-        if lease.till and (soonest < 0 or lease.till - now < soonest) then soonest = lease.till - now end
-      end
+    local low, gaps, cut = want.low, {}, within(asked, want)
+    for _, lease in ipairs(within(taken, want)) do
+      table.insert(cut, lease)
+      if soonest < 0 or lease.till - now < soonest then soonest = lease.till - now end
+    end
+    table.sort(cut, byLow)
+    for _, part in ipairs(cut) do
+      if part.low > low then table.insert(gaps, { low = low, high = part.low }) end
+      if part.high > low then low = part.high end
     end
     if low < want.high then table.insert(gaps, { low = low, high = want.high }) end
     for _, gap in ipairs(gaps) do
-      table.insert(taken, gap)
+      table.insert(asked, after(asked, gap.low), gap)
       if #granted < limit then table.insert(granted, gap) end
     end
   end
   redis.call('INCR', counter)
   local token = redis.call('GET', counter)
   local answer = { token, ms(soonest) }
+  local replaced = {}
+  for _, part in ipairs(granted) do
+    for _, lease in ipairs(within(expired, part)) do part.after, replaced[lease.low] = true, true end
+  end
   for _, lease in ipairs(expired) do
-    local replaced = false
-    for _, part in ipairs(granted) do
-      if overlap(part, lease) then part.after, replaced = true, true end
-    end
-    if replaced or lease.till <= now - DAY then redis.call('HDEL', leases, lease.low) end
+    if replaced[lease.low] or lease.till <= now - DAY then redis.call('HDEL', leases, lease.low) end
   end
   for _, part in ipairs(granted) do
     redis.call('HSET', leases, part.low, part.high .. ' ' .. token .. ' ' .. ms(now + term))

@@ -30,7 +30,7 @@ const leased = ({ parts, token }: LeaseGrant): LeasedPart[] => parts.map(({ part
 const want = (section: string, desired: string, o: Partial<LeaseRequest> = {}): LeaseRequest => ({
   section,
   holder: 'contract',
-  desired: desired.split(' ').map(part),
+  desired: desired === '' ? [] : desired.split(' ').map(part),
   termMs: LONG_MS,
   ...o,
 });
@@ -128,6 +128,25 @@ const ending: readonly LeaseStoreRule[] = [
       assert.equal((await store.acquire(want(section, '1_4'))).parts[0]?.afterExpiry, false);
       const last = await store.acquire(want(section, '0_1'));
       assert.equal(last.parts[0]?.afterExpiry, true, 'the part that nobody took in between');
+    },
+  ],
+  [
+    'takes over thousands of parts whose leases expired, renews and releases them',
+    async ({ store, other, pass }) => {
+      const section = newSection();
+      const shards = Partition.universe(16).split(3000);
+      await store.acquire(want(section, '', { desired: shards, termMs: SHORT_MS }));
+      await pass(50);
+      const grant = await other.acquire(want(section, '', { desired: shards, limit: 2500 }));
+      assert.equal(grant.parts.length, 2500);
+      assert.ok(grant.parts.every(({ afterExpiry }) => afterExpiry));
+      assert.equal((await other.renew(section, leased(grant), LONG_MS)).length, 2500);
+      await other.release(section, leased(grant));
+      const next = await store.acquire(want(section, '', { desired: shards }));
+      assert.deepEqual(
+        next.parts.map(({ afterExpiry }) => afterExpiry),
+        shards.map((_, index) => index >= 2500),
+      );
     },
   ],
   [

@@ -58,17 +58,19 @@ export class LeaseStatements {
   }
 
   /** Raises the section's token, and leases `free` with it. */
-  async grant(
-    tx: Executor,
-    { section, holder, termMs }: LeaseRequest,
-    free: FreeParts,
-    seen: SeenSection,
-  ): Promise<void> {
+  async grant(tx: Executor, request: LeaseRequest, free: FreeParts, seen: SeenSection): Promise<void> {
+    const { section, holder, termMs } = request;
     const token = seen.token + 1n;
     const parts = free.parts.map(({ partition }) => partition);
     await this.setToken(tx, section, token);
-    if (seen.leases.some(({ leftMs }) => leftMs <= 0)) await this.deleteExpired(tx, section, parts);
+    if (seen.leases.some(({ leftMs }) => leftMs <= 0)) await this.deleteExpired(tx, section, free);
     await this.insert(tx, { section, holder, token, termMs }, parts);
+  }
+
+  /** A condition: an expired lease that is in the way, and what nobody asked for in a day after it expired. */
+  expired(p: Parameters, { replaced }: FreeParts): string {
+    const lows = replaced.map((part) => sortableEnds(part)[0]);
+    return `(${p.oneOf('low', lows, 'text')} or ${this.forgotten})`;
   }
 
   private async setToken(tx: Executor, section: string, token: bigint): Promise<void> {
@@ -80,17 +82,11 @@ export class LeaseStatements {
     );
   }
 
-  /** What is in the way of `parts` (it was found expired), and what nobody asked for in a day after it expired. */
-  private async deleteExpired(tx: Executor, section: string, parts: readonly Partition[]): Promise<void> {
+  private async deleteExpired(tx: Executor, section: string, free: FreeParts): Promise<void> {
     const p = this.dialect.parameters();
-    const inSection = `section = ${p.add(section)}`;
-    const overlaps = parts.map((part) => {
-      const [low, high] = sortableEnds(part);
-      return `low < ${p.add(high)} and high > ${p.add(low)}`;
-    });
     await execute(
       tx,
-      `delete from ${this.table.lease} where ${inSection} and (${[...overlaps, this.forgotten].join(' or ')})`,
+      `delete from ${this.table.lease} where section = ${p.add(section)} and ${this.expired(p, free)}`,
       p.values,
     );
   }
@@ -170,7 +166,7 @@ export class LeaseStatements {
   }
 
   /** A condition: expired for so long that nobody needs to be told. */
-  get forgotten(): string {
+  private get forgotten(): string {
     return `lease_until <= ${this.dialect.nowMs} - ${FORGET_EXPIRED_AFTER_MS}`;
   }
 

@@ -23,14 +23,16 @@ export class PostgresAcquire {
   /** `undefined`: somebody was faster, or the section is new. */
   async acquire(db: Executor, request: LeaseRequest): Promise<LeaseGrant | undefined> {
     // Of a range nothing is leased, as a rule; of a list, as a balancer asks for, something is.
-    const all = request.desired.length === 1 ? freeParts(request.desired, [], request.limit) : undefined;
-    const token = all && (await this.grant(db, request, all));
-    if (all && token !== undefined) return { token, ...all };
+    if (request.desired.length === 1) {
+      const all = freeParts(request.desired, [], request.limit);
+      const token = await this.grant(db, request, all);
+      if (token !== undefined) return grantOf(token, all);
+    }
     const seen = await this.statements.look(db, request);
     if (!seen) return undefined;
     const free = freeParts(request.desired, seen.leases, request.limit);
-    const next = await this.grant(db, request, free, seen);
-    return next === undefined ? undefined : { token: next, ...free };
+    const token = await this.grant(db, request, free, seen);
+    return token === undefined ? undefined : grantOf(token, free);
   }
 
   /**
@@ -48,27 +50,30 @@ export class PostgresAcquire {
     const turn = `update ${table.section} set token = token + 1
       where section = ${section} and ${unchanged}
       returning section, token`;
-    const cleans = seen?.leases.some(({ leftMs }) => leftMs <= 0) ?? false;
-    const statement = free.parts.length > 0 ? `with turn as (${turn}) ${this.insert(p, request, free, cleans)}` : turn;
+    const cleaned = seen?.leases.some(({ leftMs }) => leftMs <= 0)
+      ? `, cleaned as (
+        delete from ${table.lease} where section = (select section from turn) and ${statements.expired(p, free)}
+        returning low)`
+      : '';
+    const statement =
+      free.parts.length > 0
+        ? `with turn as (${turn}) ${cleaned} ${this.insert(p, request, free, cleaned !== '')}`
+        : turn;
     const { rows } = await execute<{ token: string }>(db, statement, p.values);
     return rows[0] && BigInt(rows[0].token);
   }
 
-  /** `cleans`: first deletes what the new leases take the place of, and what nobody asked for in a day. */
-  private insert(p: Parameters, request: LeaseRequest, { parts }: FreeParts, cleans: boolean): string {
-    const { dialect, table, statements } = this;
-    const rows = rowsOf(p, parts);
-    const cleaned = `, cleaned as (
-      delete from ${table.lease} l where section = (select section from turn)
-        and (${statements.forgotten} or exists (select from ${rows} where l.low < part.high and l.high > part.low))
-      returning low)`;
-    return `${cleans ? cleaned : ''}
-      insert into ${table.lease} (section, low, high, holder, token, lease_until)
-      select section, part.low, part.high, ${p.add(request.holder)}, token,
-        ${dialect.nowMs} + ${p.add(request.termMs)}::bigint
-      from turn, ${rows} ${cleans ? 'where (select count(*) from cleaned) >= 0' : ''}
+  /** `cleaned`: not before the expired leases are gone, whose places the new ones may take. */
+  private insert(p: Parameters, { holder, termMs }: LeaseRequest, { parts }: FreeParts, cleaned: boolean): string {
+    return `insert into ${this.table.lease} (section, low, high, holder, token, lease_until)
+      select section, part.low, part.high, ${p.add(holder)}, token, ${this.dialect.nowMs} + ${p.add(termMs)}::bigint
+      from turn, ${rowsOf(p, parts)} ${cleaned ? 'where (select count(*) from cleaned) >= 0' : ''}
       returning token`;
   }
+}
+
+function grantOf(token: bigint, { parts, freeInMs }: FreeParts): LeaseGrant {
+  return { token, parts, freeInMs };
 }
 
 /** The parts' ends as a table. Most requests get one part, which is planned faster by itself. */

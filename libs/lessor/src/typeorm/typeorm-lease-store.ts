@@ -105,7 +105,7 @@ export class TypeOrmLeaseStore implements LeaseStore {
     const seen = (await this.statements.look(tx, request))!;
     const free = freeParts(request.desired, seen.leases, request.limit);
     await (this.postgres ?? this.statements).grant(tx, request, free, seen);
-    return { token: seen.token + 1n, ...free };
+    return { token: seen.token + 1n, parts: free.parts, freeInMs: free.freeInMs };
   }
 }
 
