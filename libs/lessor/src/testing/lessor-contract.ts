@@ -78,6 +78,20 @@ export const lessorContract: readonly LessorRule[] = [
     },
   ],
   [
+    'counts from before it asks: a lease that is over when the answer comes is none',
+    async (lessor, other) => {
+      const section = newSection();
+      const leasing = lessor.withLease(section, ALL, 40, async (parts, { signal }) => {
+        assert.deepEqual(parts, []);
+        assert.ok(signal.reason instanceof LeaseEndedError);
+      });
+      // As when the process was busy, or stopped, between asking and being answered.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+      await leasing;
+      assert.deepEqual(await other.withLease(section, ALL, LONG_MS, parts), ['0_40']);
+    },
+  ],
+  [
     'shortens the lease to the deadline of the caller',
     async (lessor) => {
       const deadlineAtMs = Date.now() + 5000;
