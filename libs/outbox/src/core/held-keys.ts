@@ -40,14 +40,10 @@ export class HeldKeys {
     return this.barrier.enter(key, id).accepted;
   }
 
-  /** It is in no call any more. */
+  /** It is in no call any more. A limit on its key ends at once: whom it has refused asks again now, and not later. */
   leave(key: string, id: bigint, sent: boolean): void {
-    if (sent) this.barrier.stateChanged(key, id, 'succeeded');
-    else this.barrier.leave(key, id);
-  }
-
-  /** Applies what has been told of keys that are limited; once a round. */
-  sync(): void {
+    if (!sent) return this.barrier.leave(key, id);
+    this.barrier.stateChanged(key, id, 'succeeded');
     this.barrier.sync();
   }
 

@@ -243,7 +243,6 @@ export class OutboxRelay {
   /** Reads what is new and what is due, and sets it going. */
   private async step(): Promise<{ read: number; nextInMs: number | undefined }> {
     await this.claim();
-    this.heldKeys.sync();
     const nowMs = this.d.clock.monotonic();
     const [read, look] = await Promise.all([this.readFlow(), nowMs >= this.lookAtMs ? this.look() : undefined]);
     if (nowMs >= this.saveAtMs) {
