@@ -20,7 +20,7 @@ export class Fifo<T> {
     const item = this.items[this.head];
     this.items[this.head] = undefined; // it may outlive its turn by far, and must not be kept
     this.head += 1;
-    if (this.head === this.items.length) this.clear();
+    if (this.head === this.items.length) this.items.length = this.head = 0;
     else if (this.head > 1024 && this.head * 2 > this.items.length) this.compact();
     return item;
   }
