@@ -2,7 +2,6 @@ import { ConfigurableModuleBuilder, Logger, type Provider } from '@nestjs/common
 import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import { healthProviders, HealthReporter, optionalDataSource } from '#nest';
 import { BarrierRegistry } from 'nestjs-turnpike/barrier';
-import { v7 as uuidv7 } from 'uuid';
 import { AmbientTransaction } from './ambient-transaction.js';
 import type { Publisher } from './core/publisher.js';
 import { OutboxRelay } from './core/relay.js';
@@ -11,6 +10,7 @@ import { DeadLetters, HeldKeyList } from './dead-letters.js';
 import { Inbox } from './inbox.js';
 import { LocalHandlers } from './local/local-handlers.js';
 import { LocalPublisher } from './local/local-publisher.js';
+import { messageIds } from './message-ids.js';
 import { OutboxDatabase } from './outbox-database.js';
 import { OutboxHealthIndicator } from './outbox.health.js';
 import { OutboxMetrics, outboxMetricProviders, outboxMetricTokens } from './outbox.metrics.js';
@@ -161,7 +161,7 @@ function makeOutbox(
     codec,
     route,
     shards: new ShardMap(shards),
-    newId: uuidv7,
+    newId: messageIds(),
     addHeaders: tracing.headers,
   };
   return new Outbox({ hook, ambient, namespace, encoding, wake: () => relay.wake() });
