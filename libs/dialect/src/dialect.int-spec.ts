@@ -169,6 +169,27 @@ describe.each(testDatabases())('dialect on %s', (_name, open) => {
   });
 });
 
+// SQLite has one writer, who meets nobody else's locks.
+describe.each(testDatabases().filter(([name]) => name !== 'sqlite'))('dialect on %s', (_name, open) => {
+  it('reads past rows that another transaction holds, where it is asked to', async () => {
+    const { dataSource, close } = await open();
+    try {
+      const { forUpdate, forUpdateSkipLocked } = dialectOf(dataSource);
+      await dataSource.query('create table task (id integer primary key)');
+      await dataSource.query('insert into task values (1), (2), (3)');
+      const free = await dataSource.transaction(async (tx) => {
+        await execute(tx, `select id from task where id = 2 ${forUpdate}`);
+        return dataSource.transaction((other) =>
+          execute(other, `select id from task order by id ${forUpdateSkipLocked}`),
+        );
+      });
+      expect(free.rows).toEqual([{ id: 1 }, { id: 3 }]);
+    } finally {
+      await close();
+    }
+  });
+});
+
 it('refuses a driver that Turnpike has no statements for, by name', () => {
   const oracle = Object.create(DataSource.prototype, { options: { value: { type: 'oracle' } } }) as DataSource;
   expect(() => dialectOf(oracle)).toThrow(UnsupportedDatabaseError);
