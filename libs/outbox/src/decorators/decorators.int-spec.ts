@@ -60,6 +60,14 @@ class Things {
     return undefined;
   }
 
+  @Transactional()
+  @Publishes<Thing>({ topic: 'thing.counted', payload: () => 1, id: ({ name }) => `count of ${name}` })
+  @Publishes<Thing>({ topic: 'thing.made', key: ({ name }) => name, delayMs: () => 20 })
+  async makeAndCount(name: string): Promise<Thing> {
+    await this.insert(name);
+    return { name };
+  }
+
   @Publishes<Thing>({ topic: 'thing.made' })
   @Transactional()
   async wrongOrder(name: string): Promise<Thing> {
@@ -85,6 +93,11 @@ class Notes {
     this.received.push(payload);
     await tx.query(`insert into thing (name) values ('note ${message.id}')`);
     await this.host.tx.query(`insert into thing (name) values ('host ${message.id}')`);
+  }
+
+  @OnOutboxMessage('thing.counted', { consumer: 'notes' })
+  count(payload: unknown, { message }: DeliveryContext): void {
+    this.received.push(payload, message.id);
   }
 
   @OnOutboxMessage('thing.made', { consumer: 'flaky' })
@@ -133,6 +146,12 @@ describe.each(testDatabases())('The decorators on %s', (_name, open) => {
     await app.get(Things).makeNone();
     await app.get(Things).makeMany('x', 'y');
     await eventually(() => expect(new Set(app.get(Notes).received)).toEqual(new Set(['X', 'Y'])));
+  });
+
+  it('publish a message each, where a method has several', async () => {
+    const { app } = await start([Things, Notes]);
+    await app.get(Things).makeAndCount('a');
+    await eventually(() => expect(app.get(Notes).received).toEqual([1, 'count of a', { name: 'a' }]));
   });
 
   it('refuse a call without a transaction around them, before the method runs', async () => {
