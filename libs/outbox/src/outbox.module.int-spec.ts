@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { BarrierHealthIndicator, BarrierModule } from 'nestjs-turnpike/barrier';
@@ -79,6 +80,24 @@ describe.each(testDatabases())('OutboxModule on %s', (_name, open) => {
     await publish(one, 'still here');
     await publishers[0].arrived(2);
     expect(publishers.map((publisher) => publisher.payloads())).toEqual([['one', 'still here'], ['two']]);
+  });
+
+  it('closes its publishers when the app shuts down, after the last call has ended', async () => {
+    const calls: string[] = [];
+    const publisher: Publisher = {
+      publish: async () => {
+        calls.push('begun');
+        await sleep(100);
+        calls.push('ended');
+      },
+      close: async () => void calls.push('closed'),
+    };
+    const running = await start(database.url, { publisher });
+    await publish(running, 1);
+    await eventually(() => expect(calls).toEqual(['begun']));
+    await running.app.close();
+    apps.pop();
+    expect(calls).toEqual(['begun', 'ended', 'closed']);
   });
 
   it('counts in an app with PrometheusModule, and registers nothing in one without', async () => {

@@ -70,6 +70,7 @@ export class Tracing {
     return {
       ...(publisher.batchSize === undefined ? {} : { batchSize: publisher.batchSize }),
       ...(publisher.ordered === undefined ? {} : { ordered: publisher.ordered }),
+      close: async () => publisher.close?.(),
       publish: (messages, context) =>
         this.deliver(`publish ${destination}`, messages, () => publisher.publish(messages, context)),
     };
