@@ -76,9 +76,13 @@ export class Deliveries {
       judge: (item, error) => this.judge(item, error),
       fetch: o.fetch,
       onMoved: (items) => this.leftFlow(items, true),
-      onDropped: (items) => this.leftFlow(items, false),
+      onDropped: (items) => {
+        this.leftFlow(items, false);
+        this.progressed(); // there is room again
+      },
       onFenced: o.restart,
     };
+    // A destination that is alone may have all the memory there is: what it cannot take is better left in the flow.
     const share = o.publishers.size > 1 ? this.capacity / o.publishers.size : Infinity;
     for (const [name, publisher] of o.publishers) this.addDestination(name, publisher, share);
   }
@@ -221,6 +225,7 @@ export class Deliveries {
         maxInFlight,
         publishTimeoutMs,
         share,
+        fullAt: this.capacity / Math.max(2, this.o.publishers.size),
         outageBackoff: exponential(0, 1000, 30_000),
         halted: () => this.halted,
         mayBegin: ({ entry }) => this.o.holds(entry.shard),
@@ -232,7 +237,10 @@ export class Deliveries {
         onExcused: (items) => this.excuse(items),
         observer: {
           called: (...call) => this.called(...call),
-          outage: (...change) => observer.outage(...change),
+          outage: (name, state) => {
+            observer.outage(name, state);
+            if (state.kind === 'up') this.o.onParked(0); // while it was away, what is due for it was not looked for
+          },
           ended: () => this.progressed(),
         },
       },

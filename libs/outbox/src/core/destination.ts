@@ -27,8 +27,10 @@ export interface DestinationOptions {
   /** The most entries in calls that have not ended. */
   readonly maxInFlight: number;
   readonly publishTimeoutMs: number;
-  /** How many entries of it may be in memory while others have work too. */
+  /** How many entries of the flow for it may be in memory; beyond that, they are parked as they are read. */
   readonly share: number;
+  /** With so many parked entries in memory, no more are fetched. */
+  readonly fullAt: number;
   /** The delay before each probe of a destination that is away. */
   readonly outageBackoff: RetryPolicy;
   /** Nothing may go out for now, to any destination. */
@@ -60,6 +62,8 @@ const DEFAULT_BATCH_SIZE = 20;
 export class Destination {
   /** Entries of the flow for it that are in memory. */
   buffered = 0;
+  /** Parked ones that are in memory. */
+  loaded = 0;
   private readonly rings = new Map<string, Fifo<Source>>();
   private readonly batchSize: number;
   private outage: OutageState = UP;
@@ -102,6 +106,11 @@ export class Destination {
   /** It has its share of the memory: what is read for it waits in the parked table. */
   get congested(): boolean {
     return this.buffered >= this.o.share;
+  }
+
+  /** Enough of what was parked is here. */
+  get full(): boolean {
+    return this.loaded >= this.o.fullAt;
   }
 
   /** Nothing is in a call, and nothing that is ready may go out. */

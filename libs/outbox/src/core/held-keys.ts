@@ -35,6 +35,11 @@ export class HeldKeys {
     return this.heads.has(key);
   }
 
+  /** The id of what the key waits for; undefined: it is open. */
+  headOf(key: string): bigint | undefined {
+    return this.heads.get(key)?.id;
+  }
+
   /** Right before an entry of the flow goes out. False: its key is held, or has enough entries in calls. */
   enter(key: string, id: bigint): boolean {
     return this.barrier.enter(key, id).accepted;

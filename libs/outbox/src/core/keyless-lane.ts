@@ -29,6 +29,7 @@ export class KeylessLane implements Source {
   load(entry: ParkedEntry): void {
     if (this.work.closing || this.work.loaded.has(entry.id)) return;
     this.work.loaded.add(entry.id);
+    this.destination.loaded += 1;
     this.queue.push(fromParked(entry));
     this.enlist();
   }
@@ -64,7 +65,9 @@ export class KeylessLane implements Source {
   }
 
   close(): void {
-    this.s.onDropped(this.queue.clear());
+    const dropped = this.queue.clear();
+    this.unload(dropped);
+    this.s.onDropped(dropped);
   }
 
   private enlist(): void {
@@ -97,12 +100,18 @@ export class KeylessLane implements Source {
     });
   }
 
+  private unload(items: readonly Item[]): void {
+    for (const { from, entry } of items) {
+      if (from === 'parked' && this.work.loaded.delete(entry.id)) this.destination.loaded -= 1;
+    }
+  }
+
   private changed({ fenced }: Rearranged, items: readonly Item[]): void {
     if (fenced.includes(this.work.claim.shard)) {
       this.s.onDropped(items);
       this.s.onFenced(this.work);
     } else this.s.onMoved(items);
-    for (const item of items) this.work.loaded.delete(idOf(item));
+    this.unload(items);
     this.work.end();
   }
 }

@@ -29,15 +29,14 @@ export interface LaneServices {
 
 /**
  * - `flowing`: nothing of the key is parked. What is read is sent.
- * - `overflowing`: what is read is parked behind what is here, which is still being sent.
  * - `parked`: entries of the key wait in the parked table; what is read goes behind them.
- * - `sending`: the first of those are here and being sent; `sent` have arrived.
+ * - `sending`: the first of those are here and being sent, or in a call; `sent` have arrived. `loaded` were fetched for it.
  */
 type LaneState =
-  { readonly kind: 'flowing' | 'overflowing' | 'parked' } | { readonly kind: 'sending'; readonly sent: bigint[] };
+  | { readonly kind: 'flowing' | 'parked' }
+  | { readonly kind: 'sending'; readonly loaded: number; readonly sent: bigint[] };
 
 const FLOWING: LaneState = { kind: 'flowing' };
-const OVERFLOWING: LaneState = { kind: 'overflowing' };
 const PARKED: LaneState = { kind: 'parked' };
 
 /**
@@ -45,7 +44,9 @@ const PARKED: LaneState = { kind: 'parked' };
  * entry of the key waits for its retry.
  *
  * The order holds because an entry is in one place at a time, and the places are in id order: first what is in a call, then
- * `queue`, then the parked table, then `waiting`, which is about to be moved there.
+ * `queue`, then the parked table, then `waiting`, which is about to be moved there. When more comes than may be here, all of
+ * it is moved, what is in a call too: so the first parked entry of a key is the first of all that is not sent, and it alone
+ * has a due time.
  */
 export class Lane implements Source {
   private state: LaneState;
@@ -56,7 +57,8 @@ export class Lane implements Source {
   private moving: readonly Item[] = [];
   /** Changes of what is parked that are not made yet: until they are, what the table gives is old. */
   private changes = 0;
-  private inCall = false;
+  /** What is in a call; `parked`: it is in the parked table, or being moved there. */
+  private call: { readonly items: readonly Item[]; parked: boolean } | undefined;
   private readonly key: OrderKey;
   /** In the destination's ring of lanes that have something to send. */
   enlisted = false;
@@ -84,44 +86,50 @@ export class Lane implements Source {
   /** A read entry of the flow; they come in id order. */
   add(item: Item): void {
     const full = this.queue.length >= this.s.maxPerKey || this.destination.congested;
-    if (this.state.kind === 'flowing' && full) this.state = OVERFLOWING;
-    if (this.state.kind !== 'flowing') return this.wait(item);
+    if (this.state.kind === 'flowing' && full) this.yield();
+    if (this.state.kind !== 'flowing') {
+      this.waiting.push(item);
+      return this.askToMove();
+    }
     this.queue.push(item);
     this.enlist();
   }
 
-  /** Something of the key is parked and due; nothing read later may go before it. */
-  yield(): void {
-    if (this.state.kind === 'flowing') this.state = OVERFLOWING;
-    this.settleDown();
-  }
-
-  /** Whether parked entries could be loaded now. */
-  mayLoad(headId: bigint): boolean {
-    const idle = this.state.kind === 'parked' && this.changes === 0 && !this.work.closing;
-    return idle && this.work.hasReadBefore(headId);
-  }
-
-  /** Parked entries of it are here. */
-  get sending(): boolean {
-    return this.state.kind === 'sending';
+  /** A parked entry of the key is due. */
+  due(id: bigint): void {
+    const head = this.s.heldKeys.headOf(this.id);
+    if (this.state.kind === 'flowing') this.yield();
+    // Its turn has not come, unless we are mistaken about the head.
+    else if (head !== undefined && head < id) this.askForHead();
+    else if (this.mayLoad(id)) this.s.fetch(this);
   }
 
   /** The first parked entries of the key, in id order. */
-  load(entries: readonly ParkedEntry[]): void {
-    const [first, last] = [entries[0], entries.at(-1)];
-    if (!first || !last || !this.mayLoad(first.id)) return;
+  load(parked: readonly ParkedEntry[]): void {
+    if (!parked[0] || !this.mayLoad(parked[0].id)) return;
+    const entries = this.first(parked);
+    const last = entries.at(-1);
+    if (!last) return this.askForHead();
     // Something of the key that comes before them is on its way to the table: after a restart, they were parked first.
     const unmoved = this.moving[0] ?? this.waiting[0];
     if (unmoved && idOf(unmoved) < last.id) return;
-    this.state = { kind: 'sending', sent: [] };
+    this.state = { kind: 'sending', loaded: entries.length, sent: [] };
+    this.destination.loaded += entries.length;
     for (const entry of entries) this.queue.push(fromParked(entry));
     this.enlist();
+  }
+
+  /** An operator's change of what the key waits for. False: its head may be on its way; ask again. */
+  carryOut(change: Draft, gaveUp: boolean): boolean {
+    if (this.state.kind === 'sending') return false;
+    this.change([change, this.passOn], [], gaveUp);
+    return true;
   }
 
   /** What the next call may have of it, at most `max`; an entry that failed before goes in a call of its own. */
   take(max: number, alone: boolean): Item[] {
     const taken: Item[] = [];
+    if (!this.ready) return taken;
     const limit = this.destination.ordered ? max : 1;
     for (let next = this.queue.peek(); next && taken.length < limit; next = this.queue.peek()) {
       if (next.attempts > 0 && (!alone || taken.length > 0)) break;
@@ -130,51 +138,60 @@ export class Lane implements Source {
       taken.push(next);
       if (next.attempts > 0) break;
     }
-    this.inCall = taken.length > 0;
+    if (taken.length > 0) this.call = { items: taken, parked: this.state.kind === 'sending' };
     this.work.begin(taken.length);
     return taken;
   }
 
   get ready(): boolean {
-    return this.queue.length > 0 && !this.inCall && !this.work.closing;
+    return this.queue.length > 0 && !this.call && !this.work.closing;
   }
 
   ended(items: readonly Item[], errors: readonly (Error | undefined)[], excused: boolean): void {
-    this.inCall = false;
+    const parked = this.call?.parked ?? false;
+    this.call = undefined;
     const failed: Item[] = [];
     for (const [index, item] of items.entries()) {
       const sent = errors[index] === undefined;
       if (item.from === 'flow') this.s.heldKeys.leave(this.id, idOf(item), sent);
-      if (sent) this.sent(item);
-      else failed.push(item);
+      if (!sent) failed.push(item);
+      else if (this.state.kind === 'sending' && parked) this.state.sent.push(idOf(item));
+      else this.settle(item);
     }
-    if (excused) for (const item of failed.toReversed()) this.queue.unshift(item);
-    else this.firstFailed(failed, errors);
+    if (excused) this.putBack(failed, parked);
+    else this.firstFailed(failed, errors, parked);
     this.goOn();
     this.work.end(items.length);
   }
 
-  /** Only the first failure counts; what failed behind it was never the key's turn. */
-  private firstFailed([first, ...behind]: readonly Item[], errors: readonly (Error | undefined)[]): void {
-    const error = errors.find((candidate) => candidate !== undefined);
-    if (!first || !error) return;
-    if (first.from === 'flow') this.failed(first, behind, error);
-    else this.failedAgain(first, error);
-  }
-
   /** Its shard is closing: what was not sent stays in the tables. */
   close(): void {
-    this.s.onDropped([...this.queue.clear(), ...this.waiting]);
-    this.waiting = [];
     this.goOn();
+  }
+
+  private putBack(items: readonly Item[], parked: boolean): void {
+    if (this.state.kind === 'flowing' || parked) {
+      for (const item of items.toReversed()) this.queue.unshift(parked ? { ...item, from: 'parked' } : item);
+    } else this.waiting.unshift(...items);
+  }
+
+  /** Only the first failure counts; what failed behind it was never the key's turn. */
+  private firstFailed(
+    [first, ...behind]: readonly Item[],
+    errors: readonly (Error | undefined)[],
+    parked: boolean,
+  ): void {
+    const error = errors.find((candidate) => candidate !== undefined);
+    if (!first || !error) return;
+    if (parked) this.failedAgain(first, error);
+    else this.failed(first, behind, error);
   }
 
   private enlist(): void {
     if (this.ready) this.destination.enlist(this);
   }
 
-  private sent(item: Item): void {
-    if (this.state.kind === 'sending' && item.from === 'parked') return void this.state.sent.push(idOf(item));
+  private settle(item: Item): void {
     this.work.begin();
     this.s.settler.add(this.work, item);
   }
@@ -185,49 +202,64 @@ export class Lane implements Source {
     const moved = [item, ...behind, ...this.queue.clear(), ...this.waiting];
     this.waiting = [];
     this.state = PARKED;
-    this.change([this.move(moved), ...this.afterFailure(item, error)], moved);
+    const { after, gaveUp } = this.afterFailure(item, error);
+    this.change([this.move(moved), after, ...(gaveUp ? [this.passOn] : [])], moved, gaveUp);
   }
 
   /** A parked entry failed: the others stay behind it. */
   private failedAgain(item: Item, error: Error): void {
-    const sent = this.state.kind === 'sending' ? this.state.sent : [];
     this.queue.clear();
-    this.state = PARKED;
-    this.change([...removed(sent), ...this.afterFailure(item, error)]);
+    const { after, gaveUp } = this.afterFailure(item, error);
+    this.change([...removed(this.stopSending()), after, this.passOn], [], gaveUp);
   }
 
-  private afterFailure(item: Item, error: Error): Draft[] {
+  /** `gaveUp`: its key does not wait for it. */
+  private afterFailure(item: Item, error: Error): { readonly after: Draft; readonly gaveUp: boolean } {
     const { kind, attempts, history, ...verdict } = this.s.judge(item, error);
     const id = idOf(item);
     if (kind === 'retry' && 'delayMs' in verdict) {
-      const putOff: Draft = { kind: 'putOff', id, attempts, delayMs: verdict.delayMs, history };
-      return item.from === 'flow' ? [putOff] : [putOff, this.passOn];
+      return { after: { kind: 'putOff', id, attempts, delayMs: verdict.delayMs, history }, gaveUp: false };
     }
-    return [{ kind: 'bury', id, holds: !this.s.continues, attempts, history }, this.passOn];
+    const holds = !this.s.continues;
+    return { after: { kind: 'bury', id, holds, attempts, history }, gaveUp: !holds };
   }
 
   private goOn(): void {
-    if (this.work.closing) this.s.onDropped(this.queue.clear());
-    if (this.state.kind === 'sending' && this.queue.length === 0 && !this.inCall) {
-      const { sent } = this.state;
-      this.state = PARKED;
+    if (this.work.closing) {
+      this.s.onDropped([...this.queue.clear(), ...this.waiting]);
+      this.waiting = [];
+    }
+    if (this.state.kind === 'sending' && this.queue.length === 0 && !this.call) {
+      const sent = this.stopSending();
       if (sent.length > 0) this.change([...removed(sent), this.passOn]);
     }
     if (this.work.closing) return;
-    this.settleDown();
     this.enlist();
-    if (this.state.kind === 'flowing' && this.queue.length === 0 && !this.inCall) this.work.lanes.delete(this.id);
+    this.rest();
   }
 
-  /** What was here when the key overflowed is through: what was parked meanwhile is next. */
-  private settleDown(): void {
-    if (this.state.kind !== 'overflowing' || this.queue.length > 0 || this.inCall) return;
+  private rest(): void {
+    const idle = this.queue.length === 0 && !this.call && this.changes === 0;
+    if (this.state.kind === 'flowing' && idle) this.work.lanes.delete(this.id);
+  }
+
+  /** Gives what has arrived of what was being sent. */
+  private stopSending(): readonly bigint[] {
+    const { state } = this;
     this.state = PARKED;
-    this.change([this.passOn]);
+    if (state.kind !== 'sending') return [];
+    this.destination.loaded -= state.loaded;
+    return state.sent;
   }
 
-  private wait(item: Item): void {
-    this.waiting.push(item);
+  /** No longer flowing: all that is here goes to the parked table. */
+  private yield(): void {
+    this.waiting = this.queue.clear();
+    this.state = this.call ? { kind: 'sending', loaded: 0, sent: [] } : PARKED;
+    this.askToMove();
+  }
+
+  private askToMove(): void {
     if (this.moveAsked) return;
     this.moveAsked = true;
     this.work.begin();
@@ -235,50 +267,60 @@ export class Lane implements Source {
     this.s.writer.move({
       changes: () => {
         this.moveAsked = false;
-        if (!this.work.closing) [moved, this.waiting] = [this.waiting, []];
-        this.moving = moved;
-        if (moved.length === 0) return [];
-        // Whoever comes after a crash must find a head; here, the key's turn does not come before `settleDown`.
+        if (this.work.closing || this.state.kind === 'flowing') return [];
+        const calling = this.call && !this.call.parked ? this.call.items : [];
+        if (this.call) this.call.parked = true;
+        this.moving = moved = [...calling, ...this.waiting];
+        this.waiting = [];
+        const move: Draft[] = moved.length > 0 ? [this.move(moved)] : [];
         const head: Draft[] = this.s.heldKeys.has(this.id) ? [] : [this.passOn];
-        return [this.move(moved), ...head].map(this.claimed);
+        return [...move, ...head].map(this.claimed);
       },
       done: (result) => {
         this.moving = [];
-        if (moved.length > 0) this.changed(result, moved);
+        this.changed(result, moved);
         this.work.end();
       },
     });
   }
 
-  private change(drafts: readonly Draft[], moved: readonly Item[] = []): void {
-    const aborted = drafts.some((draft) => draft.kind === 'bury' && !draft.holds);
+  private askForHead(): void {
+    if (this.state.kind === 'parked' && this.changes === 0 && !this.work.closing) this.change([this.passOn]);
+  }
+
+  private change(drafts: readonly Draft[], moved: readonly Item[] = [], gaveUp = false): void {
     this.changes += 1;
     this.work.begin();
     this.s.writer.submit({
       changes: () => drafts.map(this.claimed),
       done: (result) => {
         this.changes -= 1;
-        this.changed(result, moved, aborted);
+        this.changed(result, moved, gaveUp);
+        this.rest();
         this.work.end();
       },
     });
   }
 
-  private changed({ fenced, heads }: Rearranged, moved: readonly Item[], aborted = false): void {
+  private changed({ fenced, heads }: Rearranged, moved: readonly Item[], gaveUp = false): void {
     if (fenced.includes(this.work.claim.shard)) {
       this.s.onDropped(moved);
       return this.s.onFenced(this.work);
     }
     this.s.onMoved(moved);
-    if (!this.work.closing && heads.has(this.id)) this.waitsFor(heads.get(this.id), aborted);
+    if (!this.work.closing && heads.has(this.id)) this.waitsFor(heads.get(this.id), gaveUp);
   }
 
-  /** What the key waits for now, by the table. */
-  waitsFor(head: Head | undefined, aborted = false): void {
-    if (this.state.kind !== 'parked') return;
-    this.s.heldKeys.passOn(this.id, this.work.claim.shard, head?.id, aborted);
-    if (!head) return this.open();
-    if (head.kind === 'due') this.s.fetch(this);
+  /** What the key waits for now, by the table. `gaveUp`: and no longer for what it waited for. */
+  private waitsFor(head: Head | undefined, gaveUp: boolean): void {
+    if (this.state.kind === 'flowing') {
+      if (!head) return;
+      this.yield(); // an operator has put something back
+    }
+    this.s.heldKeys.passOn(this.id, this.work.claim.shard, head?.id, gaveUp);
+    if (this.state.kind === 'sending') return;
+    if (!head) this.open();
+    else if (head.kind === 'due') this.s.fetch(this);
   }
 
   private open(): void {
@@ -287,6 +329,22 @@ export class Lane implements Source {
     this.waiting = [];
     for (const item of waiting) this.add(item);
     this.goOn();
+  }
+
+  /** Whether parked entries from this one on could be loaded now. */
+  private mayLoad(headId: bigint): boolean {
+    const idle = this.state.kind === 'parked' && this.changes === 0 && !this.work.closing;
+    return idle && this.work.hasReadBefore(headId);
+  }
+
+  /** Those that may go: nothing behind a dead letter that holds the key, nor what waits for a retry of its own. */
+  private first(parked: readonly ParkedEntry[]): readonly ParkedEntry[] {
+    const head = this.s.heldKeys.headOf(this.id);
+    const dead = parked.some(({ id }) => id === head) ? undefined : head;
+    const end = parked.findIndex(
+      ({ id, attempts }, at) => (dead !== undefined && id > dead) || (at > 0 && attempts > 0),
+    );
+    return end < 0 ? parked : parked.slice(0, end);
   }
 
   private move(items: readonly Item[]): Draft {

@@ -1,3 +1,4 @@
+import { fixed } from 'nestjs-turnpike/timing';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
 import { describe, expect, it } from 'vitest';
 import { NonRetryableError } from '../outbox.errors.js';
@@ -29,5 +30,75 @@ describe('A key whose message became a dead letter', () => {
     await publish('k', 1, 2, 3, 4);
     await clock.advance(100);
     expect(publisher.payloads()).toEqual([1, 2, 3, 4]);
+  });
+});
+
+/** So few that a handful of messages of one key is more than may be in memory. */
+const SMALL = { batchSize: 4 };
+const TEN = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+describe('A failed message with more behind it than may be in memory', () => {
+  it('is retried by its policy, and not as often as the relay looks', async () => {
+    const { clock, publisher, publish } = start(({ payload }) => (payload === 1 ? new Error('no') : undefined), {
+      relay: SMALL,
+      retry: fixed(0, 10_000).withJitter(0),
+    });
+    await publish('k', ...TEN);
+    await clock.advance(9_900);
+    expect(publisher.attempts).toHaveLength(1);
+    await clock.advance(10_000);
+    expect(publisher.attempts.map(({ payload }) => payload)).toEqual([1, 1]);
+  });
+
+  it('holds them all when it becomes a dead letter', async () => {
+    const { clock, publisher, publish } = start(
+      ({ payload }) => (payload === 1 ? new NonRetryableError('no') : undefined),
+      {
+        relay: SMALL,
+      },
+    );
+    await publish('k', ...TEN);
+    await clock.advance(60_000);
+    expect(publisher.messages).toEqual([]);
+  });
+
+  it.each([false, true])(
+    'comes before them for the next owner, too (after a lease that expired: %s)',
+    async (afterExpiry) => {
+      let failing = true;
+      const { clock, publisher, publish, outbox } = start(
+        ({ payload }) => (failing && payload === 1 ? new Error('no') : undefined),
+        { relay: SMALL, retry: fixed(0, 10_000).withJitter(0) },
+      );
+      await publish('k', ...TEN);
+      await clock.advance(100);
+      await outbox.relay.revoke(outbox.relay.assigned);
+      failing = false;
+      outbox.relay.assign([...Array(8).keys()], { afterExpiry });
+      await clock.advance(60_000);
+      expect(publisher.payloads()).toEqual(TEN);
+    },
+  );
+});
+
+describe('A dead letter that is requeued', () => {
+  it('goes out before what waits for a later dead letter, which goes on waiting', async () => {
+    const bad = new Set([1, 3]);
+    const { clock, publisher, publish, outbox } = start(({ payload }) =>
+      bad.has(payload as number) ? new NonRetryableError('no') : undefined,
+    );
+    await publish('k', ...TEN);
+    await clock.advance(1000);
+    await outbox.heldKeys.release({ namespace: 'default', destination: 'default', key: 'k' });
+    await clock.advance(1000);
+    expect(publisher.payloads()).toEqual([2]);
+    bad.clear();
+    const [, first] = await outbox.deadLetters.list();
+    await outbox.deadLetters.requeue({ ids: [first?.id ?? 0n] });
+    await clock.advance(60_000);
+    expect(publisher.payloads()).toEqual([2, 1]);
+    await outbox.deadLetters.requeue({ key: 'k' });
+    await clock.advance(60_000);
+    expect(publisher.payloads()).toEqual([2, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 });

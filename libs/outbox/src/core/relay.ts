@@ -297,9 +297,10 @@ export class OutboxRelay {
   private async look(): Promise<number> {
     this.lookAtMs = Infinity;
     try {
-      const { found, nextInMs } = await this.revisits.look(this.shards.open.map(({ claim }) => claim.shard));
+      const shards = this.shards.open.map(({ claim }) => claim.shard);
+      const { found, nextInMs, crowded } = await this.revisits.look(shards);
       // What was found may still be found until it is settled.
-      this.lookWithin(found > 0 ? LOOK_MS : (nextInMs ?? Infinity));
+      this.lookWithin(found > 0 || crowded ? LOOK_MS : (nextInMs ?? Infinity));
       this.lookWithin(this.d.pollMs());
       return found;
     } catch (error) {

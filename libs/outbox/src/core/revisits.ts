@@ -1,7 +1,7 @@
 import type { Deliveries } from './deliveries.js';
 import type { Lane } from './lane.js';
 import { orderKey, type ParkedEntry } from './message.js';
-import type { Change, Head, OperatorRequest, OutboxStorage, Unclaimed } from './outbox-storage.js';
+import type { Change, OperatorRequest, OutboxStorage, Unclaimed } from './outbox-storage.js';
 import type { ShardWork } from './shard-work.js';
 
 export interface RevisitsOptions {
@@ -29,26 +29,37 @@ export class Revisits {
     return this.fetching === undefined;
   }
 
-  /** Looks once. Gives how much was found, and in how many ms something will be due. */
-  async look(shards: readonly number[]): Promise<{ found: number; nextInMs: number | undefined }> {
-    if (shards.length === 0) return { found: 0, nextInMs: undefined };
-    const open = [...this.o.deliveries.all].filter(({ closed, congested }) => !closed && !congested);
-    const [requests, { due, nextInMs }] = await Promise.all([
+  /**
+   * Looks once. Gives how much was found, and in how many ms something will be due; `crowded`: a destination has so much
+   * here that it was left out.
+   */
+  async look(shards: readonly number[]): Promise<{ found: number; nextInMs: number | undefined; crowded: boolean }> {
+    if (shards.length === 0) return { found: 0, nextInMs: undefined, crowded: false };
+    const open = [...this.o.deliveries.all].filter(({ closed }) => !closed);
+    const roomy = open.filter(({ congested, full }) => !congested && !full);
+    // Each by itself: one with many entries that are due and not through must not keep the others' from being found.
+    const [requests, ...ofEach] = await Promise.all([
       this.o.storage.requests(shards, DUE_AT_ONCE),
-      this.o.storage.due(
-        shards,
-        open.map(({ name }) => name),
-        DUE_AT_ONCE,
-      ),
+      ...roomy.map(({ name }) => this.o.storage.due(shards, [name], DUE_AT_ONCE)),
     ]);
     for (const request of requests) this.carryOut(request);
+    const due = ofEach.flatMap((one) => one.due);
     this.bringBack(due);
     await this.fetching;
-    return { found: requests.length + due.length, nextInMs };
+    const nextInMs = Math.min(...ofEach.map((one) => one.nextInMs ?? Infinity));
+    return {
+      found: requests.length + due.length,
+      nextInMs: nextInMs < Infinity ? nextInMs : undefined,
+      crowded: roomy.length < open.length,
+    };
   }
 
-  /** Loads the lane's parked entries, with those of all lanes that ask in the same turn. */
+  /**
+   * Loads the lane's parked entries, with those of all lanes that ask in the same turn. Not for a destination that can take
+   * no more: they stay due, and a later look finds them.
+   */
   fetch(lane: Lane): void {
+    if (lane.destination.closed || lane.destination.full) return;
     this.wanted.add(lane);
     this.fetching ??= this.fetchAll();
   }
@@ -81,43 +92,27 @@ export class Revisits {
       const { key } = entry;
       if (entry.id < 0n) append(delayed, work, entry.id);
       else if (key === null) this.o.deliveries.keylessLaneOf(work, entry).load(entry);
-      else this.wakeLane(this.o.deliveries.laneOf(work, { ...entry, key }), entry.id);
+      else this.o.deliveries.laneOf(work, { ...entry, key }).due(entry.id);
     }
-    for (const [work, ids] of delayed) this.submit(work, [{ kind: 'flow', ids }], () => this.o.onFlow(work));
-  }
-
-  private wakeLane(lane: Lane, headId: bigint): void {
-    if (lane.mayLoad(headId)) this.fetch(lane);
-    else lane.yield();
+    for (const [work, ids] of delayed) this.submit(work, { kind: 'flow', ids }, () => this.o.onFlow(work));
   }
 
   private carryOut({ kind, from, id, shard, key, attempts, history }: OperatorRequest): void {
     const work = this.o.workOf(shard);
     if (!work || work.closing) return;
-    const lane = key && this.o.deliveries.laneOf(work, key);
-    if (lane?.sending) return; // its head may be on its way: asked again at the next look
-    const passOn: Unclaimed<Change>[] = key ? [{ kind: 'passOn', key }] : [];
     const change: Unclaimed<Change> =
       kind === 'release' && from === 'parked' ? { kind: 'bury', id, holds: false, attempts, history } : { kind, id };
-    this.submit(work, [change, ...passOn], (heads) => {
-      if (!lane || !key) return;
-      lane.yield();
-      const head = heads.get(orderKey(key) ?? '');
-      lane.waitsFor(head, kind !== 'requeue');
-    });
+    if (key) this.o.deliveries.laneOf(work, key).carryOut(change, kind !== 'requeue');
+    else this.submit(work, change);
   }
 
-  private submit(
-    work: ShardWork,
-    changes: readonly Unclaimed<Change>[],
-    done: (heads: ReadonlyMap<string, Head | undefined>) => void,
-  ): void {
+  private submit(work: ShardWork, change: Unclaimed<Change>, done: () => void = () => undefined): void {
     work.begin();
     this.o.deliveries.writer.submit({
-      changes: () => changes.map((change) => ({ ...change, claim: work.claim })),
-      done: ({ fenced, heads }) => {
+      changes: () => [{ ...change, claim: work.claim }],
+      done: ({ fenced }) => {
         if (fenced.includes(work.claim.shard)) this.o.restart(work);
-        else if (!work.closing) done(heads);
+        else if (!work.closing) done();
         work.end();
       },
     });

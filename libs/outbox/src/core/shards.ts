@@ -1,6 +1,7 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 import type { HeldKeys } from './held-keys.js';
-import type { OutboxStorage, ReadFrom } from './outbox-storage.js';
+import { orderKey } from './message.js';
+import type { Change, HeldKey, OpenedShard, OutboxStorage, ReadFrom } from './outbox-storage.js';
 import { ShardWork } from './shard-work.js';
 
 /**
@@ -12,7 +13,7 @@ type ShardState =
   { readonly kind: 'assigned'; readonly careful: boolean } | { readonly kind: 'working'; readonly work: ShardWork };
 
 export interface ShardsOptions {
-  readonly storage: Pick<OutboxStorage, 'claim' | 'heldKeys' | 'savePositions'>;
+  readonly storage: Pick<OutboxStorage, 'claim' | 'heldKeys' | 'rearrange' | 'savePositions'>;
   readonly heldKeys: HeldKeys;
   readonly clock: Clock;
   readonly holds: (shard: number) => boolean;
@@ -67,7 +68,7 @@ export class Shards {
     const shards = [...assigned.keys()];
     if (shards.length === 0) return [];
     const opened = await this.o.storage.claim(shards);
-    const held = await this.o.storage.heldKeys(shards);
+    const held = await this.holdsOf(opened);
     const careful: ShardWork[] = [];
     for (const shard of opened) {
       // It may have been revoked meanwhile.
@@ -79,6 +80,27 @@ export class Shards {
       if (assigned.get(shard.shard)) careful.push(work);
     }
     return careful;
+  }
+
+  /** What the keys of these shards wait for. Of one that waits for several, as after a requeue, the table says which is first. */
+  private async holdsOf(opened: readonly OpenedShard[]): Promise<readonly HeldKey[]> {
+    const { storage } = this.o;
+    const heads = new Map<string, HeldKey[]>();
+    for (const head of await storage.heldKeys(opened.map(({ shard }) => shard))) {
+      const key = orderKey(head) ?? '';
+      heads.set(key, [...(heads.get(key) ?? []), head]);
+    }
+    const claims = new Map(opened.map((claim) => [claim.shard, claim]));
+    const changes = [...heads.values()].flatMap(([head, ...more]): Change[] => {
+      const claim = head && claims.get(head.shard);
+      return claim && more.length > 0 ? [{ kind: 'passOn', claim, key: head }] : [];
+    });
+    if (changes.length === 0) return [...heads.values()].flat();
+    const { heads: firsts } = await storage.rearrange(changes);
+    return [...heads].flatMap(([key, [head]]) => {
+      const headId = firsts.has(key) ? firsts.get(key)?.id : head?.headId;
+      return head && headId !== undefined ? [{ ...head, headId }] : [];
+    });
   }
 
   /** Stops working on them, and resolves when nothing of them is under way. */
