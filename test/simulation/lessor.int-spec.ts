@@ -32,10 +32,10 @@ function idleMs(log: readonly Ownership[], member: string, endedSinceMs: number)
 }
 
 /**
- * A take-over is no more than this many writes one after the other: two rounds in each of six members, who take turns. Where
+ * A take-over is no more than this many writes one after the other: ten statements of each of six members, in turn. Where
  * a write is slow, because the machine is busy with other things, that counts, and not the time of an idle one.
  */
-const TAKE_OVER_WRITES = 40;
+const TAKE_OVER_WRITES = 60;
 
 /** Settling has the time of a machine that has a core for whoever wants one; here nine processes share what there is. */
 function slowness(): number {
