@@ -29,8 +29,8 @@ export interface Lessor {
    * Leases what is free of `desired` right now, runs `work` with it, releases it when `work` has ended, and returns
    * what `work` returned. `parts` may be all of `desired`, some parts of it, or none: `work` runs in any case.
    *
-   * While `lease.signal` has not aborted, nobody else in the section `sectionId` has any of the parts. Sections are
-   * independent. A process that dies leaves its parts leased until `durationMs` (at least 1) is over.
+   * Until `work` has ended or `lease.signal` aborts, nobody else in the section `sectionId` has any of the parts. Sections
+   * are independent. A process that dies leaves its parts leased until `durationMs` (at least 1) is over.
    */
   withLease<R>(
     sectionId: string,
