@@ -3,6 +3,7 @@ import { IN_FLIGHT, messages, PAYLOAD_BYTES, publishAll, type Lane } from './pub
 import { natsLane } from './publishers/nats.js';
 import { rabbitMqLane } from './publishers/rabbitmq.js';
 import { redisLane } from './publishers/redis.js';
+import { RELAY, throughRelay } from './publishers/through-relay.js';
 import { type BenchResult } from './support/bench.js';
 import { median, perSecond } from './support/measure.js';
 import { printLine } from './support/print.js';
@@ -30,6 +31,8 @@ async function measure({ name, count, publisher, client, bare, check, close }: L
         if (run >= 0) rates[who].push(rate); // until then the code is being compiled
       }
     }
+    printLine(`${name}: through the relay`, await throughRelay(publisher, count));
+    await check(count);
   } finally {
     await close();
   }
@@ -44,7 +47,8 @@ async function measure({ name, count, publisher, client, bare, check, close }: L
 export default async function publishers(): Promise<BenchResult> {
   console.log(
     `${PAYLOAD_BYTES} bytes of JSON, ${IN_FLIGHT} messages in flight (http: ${REQUESTS}), beside the client that sends the ` +
-      'same messages by itself, with the same acknowledgement:',
+      'same messages by itself, with the same acknowledgement; once from an outbox on Postgres, by a relay with ' +
+      `${JSON.stringify(RELAY)}:`,
   );
   let result: BenchResult = {};
   for (const open of [rabbitMqLane, natsLane, redisLane, httpLane]) {

@@ -29,8 +29,8 @@ export async function httpLane(): Promise<Lane> {
     secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     concurrency: REQUESTS,
   });
-  const post = async (body: Uint8Array, headers: Record<string, string>): Promise<void> => {
-    const response = await fetch(url, { method: 'POST', body: body as Buffer, headers });
+  const post = async (body: Uint8Array, init: RequestInit): Promise<void> => {
+    const response = await fetch(url, { method: 'POST', body: body as Buffer, ...init });
     await response.arrayBuffer();
     if (!response.ok) throw new Error(`answered ${response.status}`);
   };
@@ -41,11 +41,14 @@ export async function httpLane(): Promise<Lane> {
     client: (all) =>
       one(REQUESTS, all, ({ id, topic, namespace, key = '', contentType, body }) =>
         post(body, {
-          'content-type': contentType,
-          'webhook-id': id,
-          'turnpike-topic': topic,
-          'turnpike-namespace': namespace,
-          'turnpike-key': key,
+          headers: {
+            'content-type': contentType,
+            'webhook-id': id,
+            'turnpike-topic': topic,
+            'turnpike-namespace': namespace,
+            'turnpike-key': key,
+          },
+          signal: AbortSignal.timeout(15_000),
         }),
       ),
     bare: (all) => one(REQUESTS, all, ({ body }) => post(body, {})),

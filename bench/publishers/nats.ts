@@ -15,7 +15,7 @@ export async function natsLane(): Promise<Lane> {
   const publisher = new NatsPublisher({ url, subject: () => name });
   return {
     name: 'nats',
-    count: 20_000,
+    count: 50_000,
     publisher,
     client: (all) =>
       one(IN_FLIGHT, all, ({ id, topic, namespace, key, contentType, body }) => {

@@ -19,7 +19,7 @@ export async function rabbitMqLane(): Promise<Lane> {
     });
   return {
     name: 'rabbitmq',
-    count: 20_000,
+    count: 40_000,
     publisher,
     client: (all) =>
       one(IN_FLIGHT, all, ({ id, topic, namespace, key, contentType, createdAtMs, body }) =>

@@ -20,7 +20,7 @@ export async function redisLane(): Promise<Lane> {
   const publisher = new RedisPublisher({ url, stream, batchSize: PIPELINE });
   return {
     name: 'redis',
-    count: 50_000,
+    count: 200_000,
     publisher,
     client: (all) =>
       add(all, ({ id, topic, namespace, key = '', contentType, createdAtMs, body }) => [

@@ -295,6 +295,14 @@ describe('HttpPublisher', () => {
     expect(received).toEqual([]);
   });
 
+  it('refuses headers of the options that HTTP cannot carry, and does not show them', () => {
+    const makeWith = (headers: Record<string, string>) => () => make('http://127.0.0.1/', { headers });
+    expect(makeWith({ 'a b': 's3cret' })).toThrow(/^headers must/);
+    expect(makeWith({ authorization: 's3cret\n' })).not.toThrow();
+    expect(makeWith({ authorization: 's3\ncret' })).toThrow(RangeError);
+    expect(makeWith({ authorization: 's3\ncret' })).not.toThrow('s3');
+  });
+
   it.each([
     ['without its prefix', key.toString('base64')],
     ['too short', `whsec_${randomBytes(23).toString('base64')}`],

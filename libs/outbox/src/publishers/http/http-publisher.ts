@@ -63,6 +63,7 @@ export class HttpPublisher implements Publisher {
   readonly #timeoutMs: number;
   readonly #isPermanent: (status: number) => boolean;
   readonly #clock: Clock;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #signer: WebhookSigner;
   readonly #turnstile: Turnstile;
   readonly #fixed: Endpoint | undefined;
@@ -78,6 +79,7 @@ export class HttpPublisher implements Publisher {
     this.#timeoutMs = timeoutMs;
     this.#isPermanent = options.isPermanent ?? isPermanent;
     this.#clock = clock;
+    this.#headers = checkedHeaders(options.headers);
     this.#signer = new WebhookSigner(typeof secret === 'string' ? [secret] : secret);
     this.#turnstile = new Turnstile(concurrency);
     this.#fixed = typeof url === 'string' ? endpointAt(url) : undefined;
@@ -92,14 +94,11 @@ export class HttpPublisher implements Publisher {
   async #post(message: OutgoingMessage, signal: AbortSignal): Promise<void> {
     const endpoint = this.#fixed ?? this.#endpointOf(message);
     this.#checkTurn(endpoint);
-    const request = webhookRequestOf(message, this.#options.cloudEvents, {
-      ...endpoint.authorization,
-      ...this.#options.headers,
-    });
+    const ours = { ...endpoint.authorization, ...this.#headers };
+    const { id, headers, body } = webhookRequestOf(message, this.#options.cloudEvents, ours);
     const timestamp = Math.floor(this.#clock.now() / 1000);
-    request.headers.set('webhook-timestamp', String(timestamp));
-    request.headers.set('webhook-signature', this.#signer.sign(request.id, timestamp, request.body));
-    const { headers, body } = request;
+    headers['webhook-timestamp'] = String(timestamp);
+    headers['webhook-signature'] = this.#signer.sign(id, timestamp, body);
     this.#judge(endpoint, await this.#answer(endpoint, { method: 'POST', redirect: 'manual', headers, body }, signal));
   }
 
@@ -166,6 +165,17 @@ export class HttpPublisher implements Publisher {
     } catch (error) {
       throw error instanceof RangeError ? new NonRetryableError(error.message) : error;
     }
+  }
+}
+
+/** In lower case. */
+function checkedHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  try {
+    return Object.fromEntries(new Headers(headers));
+  } catch {
+    throw new RangeError(
+      'headers must be names and values that HTTP can carry; they are not shown, as they may be secret',
+    );
   }
 }
 

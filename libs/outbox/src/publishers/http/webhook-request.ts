@@ -6,7 +6,8 @@ import { FIELD, headerValue, percentEncoded, wireMessage } from '../wire-message
 export interface WebhookRequest {
   /** The header `webhook-id`, which is signed too. */
   readonly id: string;
-  readonly headers: Headers;
+  /** By names in lower case. */
+  readonly headers: Record<string, string>;
   readonly body: Buffer;
 }
 
@@ -43,23 +44,23 @@ export function webhookRequestOf(
     encode: percentEncoded,
   });
   const id = percentEncoded(message.id).replaceAll('.', '%2E');
-  const all = new Headers();
+  const all: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (!OF_THE_CONNECTION.has(name.toLowerCase())) set(all, name, headerValue(value));
+    const lower = checkedName(name).toLowerCase();
+    if (!OF_THE_CONNECTION.has(lower)) all[lower] = headerValue(value);
   }
-  for (const [name, value] of Object.entries({ ...attributes, ...ours })) all.set(name, value);
-  all.set('content-type', contentType);
-  all.set('webhook-id', id);
-  all.set(FIELD.topic, headerValue(message.topic));
-  all.set(FIELD.namespace, headerValue(message.namespace));
-  if (message.key !== undefined) all.set(FIELD.key, headerValue(message.key));
+  Object.assign(all, attributes, ours, {
+    'content-type': contentType,
+    'webhook-id': id,
+    [FIELD.topic]: headerValue(message.topic),
+    [FIELD.namespace]: headerValue(message.namespace),
+    ...(message.key === undefined ? {} : { [FIELD.key]: headerValue(message.key) }),
+  });
   return { id, headers: all, body };
 }
 
-function set(headers: Headers, name: string, value: string): void {
-  try {
-    headers.set(name, value);
-  } catch {
-    throw new NonRetryableError(`The header ${JSON.stringify(name)} cannot be sent by HTTP: its name is not a token.`);
-  }
+/** A token of RFC 9110. */
+function checkedName(name: string): string {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return name;
+  throw new NonRetryableError(`The header ${JSON.stringify(name)} cannot be sent by HTTP: its name is not a token.`);
 }
