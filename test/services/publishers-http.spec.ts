@@ -12,7 +12,15 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import {
+  checkArrivals,
+  deadLettersOf,
+  forgetful,
+  FORGOTTEN,
+  MESSAGES,
+  relayThrough,
+  type Arrived,
+} from '../support/relay-through.js';
 import { WebhookServer, type Received } from '../support/webhook-server.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -136,6 +144,17 @@ describe('HttpPublisher', () => {
       const { url, received } = await start();
       await relayThrough(forgetful(make(url)));
       expect(checkArrivals(received.map(arrived)).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
+    });
+
+    it('what the endpoint refuses becomes a dead letter, alone and at once, with the reason', async () => {
+      const { url, received } = await answering(422);
+      const dead = await deadLettersOf(make(url), [
+        { id: 'a', topic: 'order.placed', key: 'a', payload: { n: 1 } },
+        { id: 'b', topic: 'refused', key: 'b', payload: { n: 2 } },
+        { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
+      ]);
+      expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('answered 422'), attempts: 1 }]);
+      expect(received.map(({ headers }) => headers['webhook-id']).toSorted((a, b) => a.localeCompare(b))).toEqual(['a', 'b', 'c']);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {

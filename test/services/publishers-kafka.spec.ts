@@ -5,7 +5,15 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { KafkaBroker, type StoredRecord } from '../support/kafka-broker.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import {
+  checkArrivals,
+  deadLettersOf,
+  forgetful,
+  FORGOTTEN,
+  MESSAGES,
+  relayThrough,
+  type Arrived,
+} from '../support/relay-through.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
 const TOPIC = 'order.placed';
@@ -98,6 +106,17 @@ describe('KafkaPublisher, against a broker of the tests', () => {
       const { url, topics } = await start();
       await relayThrough(forgetful(make(url)), { topic: TOPIC });
       expect(checkArrivals((topics.get(TOPIC) ?? []).map(arrived)).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
+    });
+
+    it('what the broker does not take becomes a dead letter, alone and at once, with the reason', async () => {
+      const broker = await start({ maxBytes: 2000 });
+      const dead = await deadLettersOf(make(broker.url), [
+        { id: 'a', topic: TOPIC, key: 'a', payload: { n: 1 } },
+        { id: 'b', topic: TOPIC, key: 'b', payload: 'x'.repeat(2000) },
+        { id: 'c', topic: TOPIC, key: 'c', payload: { n: 3 } },
+      ]);
+      expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('MESSAGE_TOO_LARGE'), attempts: 1 }]);
+      expect(new Set(idsAt(broker))).toEqual(new Set(['a', 'c']));
     });
 
     it('nothing is lost, out of order or blamed when the broker stops and starts', async () => {

@@ -9,7 +9,15 @@ import { broker } from '../support/brokers.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { PrivateServer } from '../support/private-server.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import {
+  checkArrivals,
+  deadLettersOf,
+  forgetful,
+  FORGOTTEN,
+  MESSAGES,
+  relayThrough,
+  type Arrived,
+} from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -125,6 +133,16 @@ describe('NatsPublisher', () => {
       const { attempts } = await relayThrough(forgetful(make()), { topic: 'order.placed' });
       expect(checkArrivals(await arrivedAt(streams))).toEqual({ repeated: 0 });
       expect(attempts.length).toBeGreaterThanOrEqual(MESSAGES + FORGOTTEN);
+    });
+
+    it('what the stream does not take becomes a dead letter, alone and at once, with the reason', async () => {
+      const dead = await deadLettersOf(make(), [
+        { id: 'a', topic: 'order.placed', key: 'a', payload: { n: 1 } },
+        { id: 'b', topic: 'order.placed', key: 'b', payload: 'x'.repeat(1000) },
+        { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
+      ]);
+      expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('size exceeds maximum'), attempts: 1 }]);
+      expect((await arrivedAt(streams)).map(({ id }) => id).toSorted()).toEqual(['a', 'c']);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {

@@ -8,7 +8,15 @@ import { broker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import {
+  checkArrivals,
+  deadLettersOf,
+  forgetful,
+  FORGOTTEN,
+  MESSAGES,
+  relayThrough,
+  type Arrived,
+} from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -126,6 +134,16 @@ describe('RabbitMqPublisher', () => {
     it('what is delivered again has the id it had', async () => {
       await relayThrough(forgetful(make({ routingKey: () => 'order.placed' })));
       expect(checkArrivals(await takeAll()).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
+    });
+
+    it('what no queue takes becomes a dead letter, alone and at once, with the reason', async () => {
+      const dead = await deadLettersOf(make(), [
+        { id: 'a', topic: 'order.placed', key: 'a', payload: { n: 1 } },
+        { id: 'b', topic: 'unknown', key: 'b', payload: { n: 2 } },
+        { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
+      ]);
+      expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('312 NO_ROUTE'), attempts: 1 }]);
+      expect((await takeAll()).map(({ id }) => id).toSorted()).toEqual(['a', 'c']);
     });
 
     it('nothing is lost, out of order or blamed when the broker goes away and comes back', async () => {

@@ -8,7 +8,15 @@ import { broker } from '../support/brokers.js';
 import { outgoing } from '../support/outgoing-message.js';
 import { PrivateServer } from '../support/private-server.js';
 import { errorsOf } from '../support/publish-errors.js';
-import { checkArrivals, forgetful, FORGOTTEN, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
+import {
+  checkArrivals,
+  deadLettersOf,
+  forgetful,
+  FORGOTTEN,
+  MESSAGES,
+  relayThrough,
+  type Arrived,
+} from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const context = { namespace: 'default', signal: new AbortController().signal };
@@ -122,6 +130,18 @@ describe('RedisPublisher', () => {
     it('what is delivered again has the id it had', async () => {
       await relayThrough(forgetful(make()));
       expect(checkArrivals(await arrivedAt(redis)).repeated).toBeGreaterThanOrEqual(FORGOTTEN);
+    });
+
+    it('what Redis does not take becomes a dead letter, alone and at once, with the reason', async () => {
+      await redis.set(`${stream}:text`, 'x', 'EX', 60);
+      const publisher = make({ stream: ({ topic }) => (topic === 'text' ? `${stream}:text` : stream) });
+      const dead = await deadLettersOf(publisher, [
+        { id: 'a', topic: 'order.placed', key: 'a', payload: { n: 1 } },
+        { id: 'b', topic: 'text', key: 'b', payload: { n: 2 } },
+        { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
+      ]);
+      expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('WRONGTYPE'), attempts: 1 }]);
+      expect((await arrivedAt(redis)).map(({ id }) => id).toSorted()).toEqual(['a', 'c']);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {

@@ -1,9 +1,17 @@
-import type { OutboxOptions, OutgoingMessage, Publisher } from 'nestjs-turnpike/outbox';
-import { outboxMigrations } from 'nestjs-turnpike/outbox';
+import {
+  DeadLetters,
+  outboxMigrations,
+  type DeadLetter,
+  type OutboxMessage,
+  type OutboxOptions,
+  type OutgoingMessage,
+  type Publisher,
+} from 'nestjs-turnpike/outbox';
 import { fixed } from 'nestjs-turnpike/timing';
+import type { DataSource } from 'typeorm';
 import { testDatabases } from './databases.js';
 import { eventually } from './eventually.js';
-import { startOutboxApp } from './outbox-app.js';
+import { startOutboxApp, type OutboxApp } from './outbox-app.js';
 
 export const MESSAGES = 10_000;
 export const KEYS = 100;
@@ -29,9 +37,6 @@ export async function relayThrough(
   publisher: Publisher,
   { half = async () => undefined, topic = 'orders' }: { half?: () => Promise<void>; topic?: string } = {},
 ): Promise<Relayed> {
-  const [, open] = testDatabases().find(([name]) => name === 'postgres') ?? [];
-  if (!open) throw new Error('There is no Postgres in this tier.');
-  const database = await open({ migrations: [...outboxMigrations] });
   const attempts: OutgoingMessage[] = [];
   let halfway: Promise<void> | undefined;
   const watched: Publisher = {
@@ -43,9 +48,7 @@ export async function relayThrough(
       await publisher.publish(messages, context);
     },
   };
-  const options: OutboxOptions = { publisher: watched, retry: fixed(0, 100) };
-  const { app, outbox, dataSource } = await startOutboxApp(database.url, options);
-  try {
+  await withOutbox({ publisher: watched, retry: fixed(0, 100) }, async ({ outbox, dataSource }) => {
     for (let first = 0; first < MESSAGES; first += PER_TRANSACTION) {
       const messages = Array.from({ length: PER_TRANSACTION }, (_, index) => first + index).map((n) => ({
         topic,
@@ -54,21 +57,56 @@ export async function relayThrough(
       }));
       await dataSource.transaction((tx) => outbox.publish(tx, ...messages));
     }
-    await eventually(
-      async () => {
-        const [row] = await dataSource.query<{ left: string }[]>(
-          `select (select count(*) from turnpike_outbox_entry) + (select count(*) from turnpike_outbox_parked) as left`,
-        );
-        if (row?.left !== '0') throw new Error(`${row?.left} messages are left`);
-      },
-      { withinMs: 100_000 },
-    );
-    await halfway;
-    return { attempts };
+    await emptied(dataSource);
+  });
+  await halfway;
+  return { attempts };
+}
+
+/** Publishes the messages in one transaction, and gives those that ended as dead letters: their ids, and what is said of each. */
+export async function deadLettersOf(
+  publisher: Publisher,
+  messages: readonly OutboxMessage[],
+): Promise<{ readonly id: string; readonly reason: string; readonly attempts: number }[]> {
+  let dead: DeadLetter[] = [];
+  // Without its `close`: the test has more to do with it.
+  const { batchSize = 20, ordered = false } = publisher;
+  const lent: Publisher = { batchSize, ordered, publish: (...args) => publisher.publish(...args) };
+  await withOutbox({ publisher: lent }, async ({ app, outbox, dataSource }) => {
+    await dataSource.transaction((tx) => outbox.publish(tx, ...messages));
+    await emptied(dataSource);
+    dead = await app.get(DeadLetters).list();
+  });
+  return dead.map(({ messageId, history, attempts }) => ({
+    id: messageId,
+    reason: history.at(-1)?.error ?? '',
+    attempts,
+  }));
+}
+
+async function withOutbox(options: OutboxOptions, run: (app: OutboxApp) => Promise<void>): Promise<void> {
+  const [, open] = testDatabases().find(([name]) => name === 'postgres') ?? [];
+  if (!open) throw new Error('There is no Postgres in this tier.');
+  const database = await open({ migrations: [...outboxMigrations] });
+  const app = await startOutboxApp(database.url, options);
+  try {
+    await run(app);
   } finally {
-    await app.close();
+    await app.app.close();
     await database.close();
   }
+}
+
+async function emptied(dataSource: DataSource): Promise<void> {
+  await eventually(
+    async () => {
+      const [row] = await dataSource.query<{ left: string }[]>(
+        `select (select count(*) from turnpike_outbox_entry) + (select count(*) from turnpike_outbox_parked) as left`,
+      );
+      if (row?.left !== '0') throw new Error(`${row?.left} messages are left`);
+    },
+    { withinMs: 100_000 },
+  );
 }
 
 /**

@@ -62,7 +62,8 @@ export class RabbitMqPublisher implements Publisher {
     checkDuration('connectTimeoutMs', connectTimeoutMs, 1);
     checkCloudEvents(options.cloudEvents);
     checkInstalled('RabbitMqPublisher', ['amqplib']);
-    this.#secrets = new Secrets(urls);
+    const { password } = socketOptions.credentials ?? {};
+    this.#secrets = new Secrets(urls, password === undefined ? [] : [password]);
     for (const { searchParams } of urls) {
       if (!searchParams.has('heartbeat')) searchParams.set('heartbeat', HEARTBEAT_S);
     }
