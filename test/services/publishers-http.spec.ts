@@ -154,7 +154,11 @@ describe('HttpPublisher', () => {
         { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
       ]);
       expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('answered 422'), attempts: 1 }]);
-      expect(received.map(({ headers }) => headers['webhook-id']).toSorted((a, b) => a.localeCompare(b))).toEqual(['a', 'b', 'c']);
+      expect(received.map(({ headers }) => headers['webhook-id']).toSorted((a, b) => a.localeCompare(b))).toEqual([
+        'a',
+        'b',
+        'c',
+      ]);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {
