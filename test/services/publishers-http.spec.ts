@@ -154,11 +154,8 @@ describe('HttpPublisher', () => {
         { id: 'c', topic: 'order.placed', key: 'c', payload: { n: 3 } },
       ]);
       expect(dead).toEqual([{ id: 'b', reason: expect.stringContaining('answered 422'), attempts: 1 }]);
-      expect(received.map(({ headers }) => headers['webhook-id']).toSorted((a, b) => a.localeCompare(b))).toEqual([
-        'a',
-        'b',
-        'c',
-      ]);
+      expect(new Set(received.map(({ headers }) => headers['webhook-id']))).toEqual(new Set(['a', 'b', 'c']));
+      expect(received).toHaveLength(3);
     });
 
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {
