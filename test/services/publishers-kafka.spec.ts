@@ -181,6 +181,25 @@ describe('KafkaPublisher, against a broker of the tests', () => {
     });
   });
 
+  it('stores once what the client sends again by itself after a lost answer', async () => {
+    const broker = await start();
+    const message = outgoing({ key: 'a' });
+    broker.unanswered = 2;
+    await make(broker.url).publish([message], context);
+    expect(broker.requests).toEqual([1, 1, 1]);
+    expect(idsAt(broker)).toEqual([message.id]);
+  });
+
+  it('loses nothing after a call whose answer was lost for good: its numbers are not given again', async () => {
+    const broker = await start({ partitions: 1 });
+    const publisher = make(broker.url);
+    const [lost, next] = [outgoing(), outgoing()];
+    broker.unanswered = 3;
+    await expect(publisher.publish([lost], context)).rejects.toBeInstanceOf(PublisherUnavailableError);
+    await publisher.publish([next], context);
+    expect(idsAt(broker)).toEqual([lost.id, next.id]);
+  });
+
   it('tries again what has no topic yet', async () => {
     const { url } = await start();
     const [error] = await errorsOf(make(url).publish([outgoing({ topic: 'unknown' })], context));

@@ -201,15 +201,19 @@ describe('RedisPublisher', () => {
     await expect(failed).rejects.toThrow('OOM');
   });
 
-  it('looks for another master when its own has become a replica', async () => {
-    const { server, client } = await ownServer();
-    const publisher = make({ url: `redis://127.0.0.1:${server.port}` });
+  it('connects anew when its server has become a replica: the address may lead to the new master now', async () => {
+    const [former, next] = [await ownServer(), await ownServer()];
+    const proxy = await TcpProxy.before(`redis://127.0.0.1:${former.server.port}`);
+    onTestFinished(() => proxy.close());
+    const publisher = make({ url: `redis://127.0.0.1:${proxy.port}` });
     await publisher.publish([outgoing()], context);
-    await client.replicaof('127.0.0.1', 1);
-    await expect(publisher.publish([outgoing()], context)).rejects.toThrow('READONLY');
-    await client.replicaof('NO', 'ONE');
+    await former.client.replicaof('127.0.0.1', 1);
+    proxy.leadTo(`redis://127.0.0.1:${next.server.port}`);
+    const failed = publisher.publish([outgoing()], context);
+    await expect(failed).rejects.toBeInstanceOf(PublisherUnavailableError);
+    await expect(failed).rejects.toThrow('READONLY');
     await publisher.publish([outgoing()], context);
-    expect(await client.xlen(stream)).toBe(2);
+    expect(await next.client.xlen(stream)).toBe(1);
   });
 
   it('trims the stream to about its greatest length', async () => {

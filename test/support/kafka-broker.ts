@@ -36,6 +36,8 @@ const ERROR = { unknownTopic: 3, messageTooLarge: 10, unsupportedMechanism: 33, 
 export class KafkaBroker {
   /** What each topic has stored, in order. */
   readonly topics = new Map<string, StoredRecord[]>();
+  /** So many of the next produce requests are stored, and their connections end without an answer. */
+  unanswered = 0;
   /** Produce requests, by their records. */
   readonly requests: number[] = [];
   private readonly next = new Map<string, { sequence: number; readonly batches: Map<number, number> }>();
@@ -81,7 +83,10 @@ export class KafkaBroker {
       received = Buffer.concat([received, chunk]);
       while (received.length >= 4 && received.length >= 4 + received.readInt32BE()) {
         const end = 4 + received.readInt32BE();
-        socket.write(this.answer(Reader.from(received.subarray(4, end))).prependLength().buffer);
+        const produced = this.requests.length;
+        const answer = this.answer(Reader.from(received.subarray(4, end))).prependLength().buffer;
+        if (this.requests.length > produced && this.unanswered-- > 0) socket.destroy();
+        else socket.write(answer);
         received = received.subarray(end);
       }
     });

@@ -7,7 +7,7 @@ export class TcpProxy {
 
   private constructor(
     private server: Server,
-    private readonly target: { readonly host: string; readonly port: number },
+    private target: { readonly host: string; readonly port: number },
     readonly port: number,
   ) {}
 
@@ -27,6 +27,12 @@ export class TcpProxy {
     proxied.hostname = '127.0.0.1';
     proxied.port = String(this.port);
     return proxied.href;
+  }
+
+  /** Leads new connections to another server. Those that there are stay. */
+  leadTo(url: string): void {
+    const { hostname, port } = new URL(url);
+    this.target = { host: hostname, port: Number(port) };
   }
 
   /** Ends all connections in the middle of whatever they say, and refuses new ones. */
