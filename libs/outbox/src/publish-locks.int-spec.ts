@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fixed } from 'nestjs-turnpike/timing';
 import { describe, expect, it } from 'vitest';
 import { testDatabases } from '../../../test/support/databases.js';
 import { outboxSuite } from '../../../test/support/outbox-suite.js';
@@ -61,6 +63,24 @@ describe.each(testDatabases().filter(([name]) => name !== 'sqlite'))('Publish lo
     await suite.publish(app, 'frozen', ['goes on']);
     await publisher.arrived(3);
     expect(publisher.payloads('frozen')).toEqual(['frozen', 'goes on']);
+  });
+
+  it('are not waited for by a delayed message that is due: it stays behind, and others go on', async () => {
+    const publisher = new RecordingPublisher(({ payload, attempt }) =>
+      payload === 'retried' && attempt === 1 ? new Error('no') : undefined,
+    );
+    const app = await suite.start({ publisher, retry: fixed(0, 50) });
+    const frozen = await freeze(app, 'frozen');
+    await suite.publish(app, 'frozen', ['delayed'], { delayMs: 20 });
+    await suite.publish(app, other, ['before']);
+    await publisher.arrived(1);
+    await sleep(500);
+    await suite.publish(app, other, ['retried']);
+    await publisher.arrived(2);
+    expect(publisher.payloads()).toEqual(['before', 'retried']);
+    await frozen.thaw();
+    await publisher.arrived(4);
+    expect(publisher.payloads('frozen')).toEqual(['frozen', 'delayed']);
   });
 
   it('leave the waiting time of the connection as it was', async () => {

@@ -68,7 +68,8 @@ export type Change = { readonly claim: ClaimedShard } & (
       readonly history: readonly FailedAttempt[];
     }
   | /** Parked entries that have arrived. */ { readonly kind: 'remove'; readonly ids: readonly bigint[] }
-  | /** Delayed entries whose time has come go into the flow, under new ids. */ {
+  | /** Delayed entries whose time has come go into the flow, under new ids. They may stay due instead, as while a
+     * publishing transaction has their shard: nothing is waited for. */ {
       readonly kind: 'flow';
       readonly ids: readonly bigint[];
     }

@@ -5,7 +5,7 @@ import type { Change, ClaimedShard, Head, Rearranged } from '../core/outbox-stor
 import { entryColumns, newEntryColumns } from './columns.js';
 import { fenced } from './fence.js';
 import type { OutboxDb } from './outbox-db.js';
-import { lockShardsFor } from './shard-locks.js';
+import { tryLockShard } from './shard-locks.js';
 import { ofKey } from './waiting-entries.js';
 
 type OfKind<Kind extends Change['kind']> = Extract<Change, { kind: Kind }>;
@@ -140,10 +140,10 @@ class Statements {
     await this.deleteFrom(tables.parked, shard, [id]);
   }
 
-  /** Ids are drawn under the shard's lock, as for what is published. */
+  /** Ids are drawn under the shard's lock, as for what is published. Without it, they stay due for now. */
   private async flow(shard: number, ids: readonly bigint[]): Promise<void> {
     const { dialect, tables } = this.db;
-    await lockShardsFor(this.db, this.tx, [shard]);
+    if (!(await tryLockShard(this.db, this.tx, shard))) return;
     const columns = newEntryColumns(dialect);
     for (const some of slices(ids)) {
       const p = dialect.parameters();
