@@ -88,3 +88,32 @@ describe.each(testDatabases())('Several outboxes on %s', (_name, open) => {
     await suite.start();
   });
 });
+
+describe.each(testDatabases().filter(([name]) => name === 'postgres'))('A schema of its own on %s', (_name, open) => {
+  const suite = outboxSuite(open, []);
+
+  it('has the tables when the search path of the DataSource begins with it', async () => {
+    await suite.database.dataSource.query('create schema messaging');
+    const published = new RecordingPublisher();
+    const module = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({
+          ...dataSourceOptions(suite.database.url),
+          extra: { options: '-c search_path=messaging,public' },
+          migrations: [...outboxMigrations],
+          migrationsRun: true,
+        }),
+        OutboxModule.forRoot({ publisher: published }),
+      ],
+    }).compile();
+    module.useLogger(false);
+    const app = await module.init();
+    await app.get(DataSource).transaction((tx) => app.get(Outbox).publish(tx, { topic: 't', payload: 1 }));
+    await published.arrived(1);
+    await app.close();
+    const schemas = await suite.database.dataSource.query<{ schema: string }[]>(
+      `select distinct table_schema as schema from information_schema.tables where table_name like 'turnpike%'`,
+    );
+    expect(schemas).toEqual([{ schema: 'messaging' }]);
+  });
+});
