@@ -236,6 +236,17 @@ describe.each(testDatabases())('Relay on %s', (_name, open) => {
     expect(publisher.attempts).toHaveLength(50);
   });
 
+  it('lets others have their turn, however often a round without shards is asked for', async () => {
+    const publisher = new RecordingPublisher();
+    const first = await start({ publisher: new RecordingPublisher() });
+    const app = await start({ publisher, relay: { processIntervalMs: 3_600_000 } });
+    await publish(app, 'k', 1);
+    await first.app.close();
+    while (publisher.messages.length === 0 && publisher.attempts.length === 0 && (await left()) > 0)
+      await app.relay.pump();
+    expect(await left()).toBe(0);
+  });
+
   it('goes on after a round that the database refused', async () => {
     const publisher = new RecordingPublisher();
     const app = await start({ publisher, relay: { processIntervalMs: 20 } });

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { dataSourceOptions, testDatabases } from '../../../test/support/databases.js';
+import { eventually } from '../../../test/support/eventually.js';
 import { outboxSuite } from '../../../test/support/outbox-suite.js';
 import {
   InjectOutbox,
@@ -62,7 +63,7 @@ describe.each(testDatabases())('Several outboxes on %s', (_name, open) => {
       });
       await published.arrived(1);
       const billing = app.get<OutboxRelay>(outboxToken(OutboxRelay, 'billing'));
-      while (handlers.seen.length === 0) await billing.pump();
+      await eventually(() => expect(handlers.seen).toHaveLength(1));
       expect(published.payloads()).toEqual([1]);
       expect(handlers.seen).toEqual([['billing', 2]]);
       expect([app.get(OutboxRelay).stats().shards, billing.stats().shards]).toEqual([64, 4]);

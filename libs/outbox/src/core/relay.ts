@@ -163,6 +163,8 @@ export class OutboxRelay {
       this.lookAtMs = 0;
       const { read, nextInMs } = await this.step();
       await this.deliveries.quiet();
+      // A caller that pumps until something has come must let it come: without shards, nothing above has waited for anything.
+      await new Promise((resolve) => setImmediate(resolve));
       await this.shards.savePositions();
       const { sent, failed, deadLettered } = this.deliveries.totals;
       return {
