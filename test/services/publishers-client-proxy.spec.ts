@@ -18,8 +18,8 @@ import { ClientProxyPublisher, type ClientProxyPublisherOptions } from 'nestjs-t
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { broker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
 import { outgoing } from '../support/outgoing-message.js';
-import { freePort } from '../support/private-server.js';
 import { checkArrivals, MESSAGES, relayThrough, type Arrived } from '../support/relay-through.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 

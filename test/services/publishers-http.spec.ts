@@ -161,7 +161,7 @@ describe('HttpPublisher', () => {
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {
       const server = await start();
       const { attempts } = await relayThrough(make(server.url), {
-        half: async () => {
+        middle: async () => {
           await server.stop();
           await sleep(2000);
           await server.start();

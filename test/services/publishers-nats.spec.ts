@@ -156,7 +156,7 @@ describe('NatsPublisher', () => {
 
       const { attempts } = await relayThrough(make({ url: `nats://${servers}` }), {
         topic: 'order.placed',
-        half: async () => {
+        middle: async () => {
           await server.stop();
           await sleep(2000);
           await server.start();

@@ -151,7 +151,7 @@ describe('RabbitMqPublisher', () => {
       onTestFinished(() => proxy.close());
       const publisher = make({ url: proxy.through(url), routingKey: () => 'order.placed' });
       const { attempts } = await relayThrough(publisher, {
-        half: async () => {
+        middle: async () => {
           await proxy.cut();
           await sleep(2000);
           await proxy.reopen();

@@ -147,7 +147,7 @@ describe('RedisPublisher', () => {
     it('nothing is lost, out of order or blamed when the server stops and starts', async () => {
       const { server, client } = await ownServer();
       const { attempts } = await relayThrough(make({ url: `redis://127.0.0.1:${server.port}` }), {
-        half: async () => {
+        middle: async () => {
           await server.stop();
           await sleep(2000);
           await server.start();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { Reader, readRecordsBatch, Writer } from '@platformatic/kafka';
+import { freePort } from './free-port.js';
 
 export interface StoredRecord {
   readonly partition: number;
@@ -44,12 +45,14 @@ export class KafkaBroker {
   private readonly sockets = new Set<Socket>();
   private producers = 0n;
   private server: Server | undefined;
-  private port = 0;
 
-  private constructor(private readonly options: { readonly partitions: number; readonly maxBytes: number }) {}
+  private constructor(
+    private readonly port: number,
+    private readonly options: { readonly partitions: number; readonly maxBytes: number },
+  ) {}
 
   static async start(topics: readonly string[], { partitions = 4, maxBytes = 1_000_000 } = {}): Promise<KafkaBroker> {
-    const broker = new KafkaBroker({ partitions, maxBytes });
+    const broker = new KafkaBroker(await freePort(), { partitions, maxBytes });
     for (const topic of topics) broker.topics.set(topic, []);
     await broker.start();
     return broker;
@@ -63,7 +66,6 @@ export class KafkaBroker {
     this.server = createServer((socket) => this.serve(socket));
     this.server.listen(this.port, '127.0.0.1');
     await once(this.server, 'listening');
-    this.port = (this.server.address() as AddressInfo).port;
   }
 
   async stop(): Promise<void> {

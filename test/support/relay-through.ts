@@ -31,20 +31,20 @@ export interface Relayed {
 
 /**
  * Publishes `MESSAGES` messages over `KEYS` keys to an outbox on Postgres, whose relay gives them to the publisher, and
- * resolves when the outbox is empty. `half` runs when half of them were given to it.
+ * resolves when the outbox is empty. `middle` runs when a quarter of them were given to it.
  */
 export async function relayThrough(
   publisher: Publisher,
-  { half = async () => undefined, topic = 'orders' }: { half?: () => Promise<void>; topic?: string } = {},
+  { middle = async () => undefined, topic = 'orders' }: { middle?: () => Promise<void>; topic?: string } = {},
 ): Promise<Relayed> {
   const attempts: OutgoingMessage[] = [];
-  let halfway: Promise<void> | undefined;
+  let midway: Promise<void> | undefined;
   const watched: Publisher = {
     batchSize: publisher.batchSize ?? 20,
     ordered: publisher.ordered ?? false,
     publish: async (messages, context) => {
       attempts.push(...messages);
-      if (attempts.length >= MESSAGES / 2) halfway ??= half();
+      if (attempts.length >= MESSAGES / 4) midway ??= middle();
       await publisher.publish(messages, context);
     },
   };
@@ -59,7 +59,7 @@ export async function relayThrough(
     }
     await emptied(dataSource);
   });
-  await halfway;
+  await midway;
   return { attempts };
 }
 

@@ -1,23 +1,21 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './free-port.js';
 
 /** Stands in front of a server that a test may not stop, and is cut and reopened in its stead, on the same port. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
+  private server: Server | undefined;
 
   private constructor(
-    private server: Server,
     private target: { readonly host: string; readonly port: number },
     readonly port: number,
   ) {}
 
   static async before(url: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const proxy = new TcpProxy(server, { host: hostname, port: Number(port) }, (server.address() as AddressInfo).port);
-    server.on('connection', (socket) => proxy.join(socket));
+    const proxy = new TcpProxy({ host: hostname, port: Number(port) }, await freePort());
+    await proxy.reopen();
     return proxy;
   }
 
@@ -37,6 +35,7 @@ export class TcpProxy {
 
   /** Ends all connections in the middle of whatever they say, and refuses new ones. */
   async cut(): Promise<void> {
+    if (!this.server?.listening) return;
     const closed = once(this.server, 'close');
     this.server.close();
     for (const socket of this.sockets) socket.resetAndDestroy();
@@ -50,7 +49,7 @@ export class TcpProxy {
   }
 
   async close(): Promise<void> {
-    if (this.server.listening) await this.cut();
+    await this.cut();
   }
 
   private join(client: Socket): void {

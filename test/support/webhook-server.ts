@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { freePort } from './free-port.js';
 
 export interface Received {
   readonly path: string;
@@ -19,12 +19,12 @@ export class WebhookServer {
 
   private constructor(
     private readonly answer: Answer,
-    private port: number,
+    private readonly port: number,
   ) {}
 
   /** Answers with 200 unless told otherwise. */
   static async start(answer: Answer = (_received, response) => response.end()): Promise<WebhookServer> {
-    const server = new WebhookServer(answer, 0);
+    const server = new WebhookServer(answer, await freePort());
     await server.start();
     return server;
   }
@@ -48,7 +48,6 @@ export class WebhookServer {
     server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
     this.server = server;
-    this.port = (server.address() as AddressInfo).port;
   }
 
   /** Ends all connections in the middle of whatever they say. */
