@@ -225,6 +225,17 @@ describe('NatsPublisher', () => {
     expect(await arrivedAt(streams)).toHaveLength(2);
   });
 
+  it('takes a connection that says nothing any more for lost', async () => {
+    const proxy = await TcpProxy.before(url);
+    onTestFinished(() => proxy.close());
+    const publisher = make({ url: proxy.through(url), clientOptions: { pingInterval: 50, maxPingOut: 1 } });
+    await publisher.publish([outgoing()], context);
+    proxy.stall();
+    const failed = publisher.publish([outgoing()], context);
+    await expect(failed).rejects.toBeInstanceOf(PublisherUnavailableError);
+    await expect(failed).rejects.toThrow('was lost');
+  });
+
   it('is unavailable once it is closed', async () => {
     const publisher = make();
     await publisher.publish([outgoing()], context);

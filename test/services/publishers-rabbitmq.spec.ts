@@ -248,6 +248,17 @@ describe('RabbitMqPublisher', () => {
     await expect(publisher.publish([outgoing()], aborted)).rejects.toThrow('given up');
   });
 
+  it('takes a connection that says nothing any more for lost', async () => {
+    const proxy = await TcpProxy.before(url);
+    onTestFinished(() => proxy.close());
+    const publisher = make({ url: `${proxy.through(url)}?heartbeat=1` });
+    await publisher.publish([outgoing()], context);
+    proxy.stall();
+    const failed = publisher.publish([outgoing()], context);
+    await expect(failed).rejects.toBeInstanceOf(PublisherUnavailableError);
+    await expect(failed).rejects.toThrow('was lost');
+  });
+
   it('is unavailable once it is closed', async () => {
     const publisher = make();
     await publisher.publish([outgoing()], context);

@@ -20,7 +20,7 @@ const commands = {
 
 /** A server of one test's own, to be stopped and started: Debian's program, on a free port, with data that outlives a stop. */
 export class PrivateServer {
-  private process: ChildProcess | undefined;
+  private child: ChildProcess | undefined;
   private readonly directory = mkdtempSync(join(tmpdir(), 'turnpike-server-'));
 
   private constructor(
@@ -38,22 +38,25 @@ export class PrivateServer {
 
   async start(): Promise<void> {
     const [program = '', ...args] = commands[this.kind](this.port, this.directory).split(' ');
-    const process = spawn(program, [...args, ...this.settings], { stdio: 'ignore' });
-    this.process = process;
-    await once(process, 'spawn');
+    const child = spawn(program, [...args, ...this.settings], {
+      stdio: 'ignore',
+      env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` }, // where Debian keeps servers
+    });
+    this.child = child;
+    await once(child, 'spawn');
     await eventually(async () => {
-      if (process.exitCode !== null) throw new Error(`${program} ended with ${process.exitCode}`);
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
       await accepts(this.port);
     });
   }
 
   /** Ends it as an operator would: with SIGTERM. */
   async stop(): Promise<void> {
-    const { process } = this;
-    this.process = undefined;
-    if (!process || process.exitCode !== null) return;
-    process.kill('SIGTERM');
-    await once(process, 'exit');
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
   }
 
   /** Ends it and deletes its data. */

@@ -33,6 +33,11 @@ export class TcpProxy {
     this.target = { host: hostname, port: Number(port) };
   }
 
+  /** Passes nothing on any more, and ends nothing: as a network that drops what it is given. */
+  stall(): void {
+    for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
   /** Ends all connections in the middle of whatever they say, and refuses new ones. */
   async cut(): Promise<void> {
     if (!this.server?.listening) return;
