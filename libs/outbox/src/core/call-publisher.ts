@@ -23,7 +23,8 @@ export async function callPublisher(
     return [];
   } catch (error) {
     if (!(error instanceof PublishError)) return failed(asError(error));
-    if (error.errors.length === messages.length) return error.errors;
+    if (error.errors.length === messages.length)
+      return error.errors.map((one) => (one === undefined ? undefined : asError(one)));
     return failed(
       new Error(
         `The publisher threw a PublishError with ${error.errors.length} results for ${messages.length} messages.`,
@@ -49,6 +50,16 @@ function givenUp(clock: Clock, signal: AbortSignal, done: AbortSignal): Promise<
   });
 }
 
+/** Publishers throw anything. */
 export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(`Not an Error was thrown: ${String(error)}`);
+  if (error instanceof Error && typeof error.message === 'string') return error;
+  return new Error(`Not an Error was thrown: ${asText(error)}`, { cause: error });
+}
+
+function asText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `a value of type ${typeof value}`; // an object without a prototype
+  }
 }

@@ -45,8 +45,10 @@ export function afterCall(state: OutageState, results: readonly CallResult[], no
   if (state.kind === 'down') return wentDown(state, nowMs, state.reason);
   const streak = new Map(state.streak);
   for (const { item } of blamed) {
-    const id = idOf(item);
-    streak.set(id, streak.get(id) ?? { key: orderKey(item.entry) ?? `${id}`, first: item });
+    const key = orderKey(item.entry) ?? `${idOf(item)}`;
+    // More of one key alone make no outage, however many fail.
+    const ofKey = [...streak.values()].filter((other) => other.key === key).length;
+    if (!streak.has(idOf(item)) && ofKey < ENTRIES - 1) streak.set(idOf(item), { key, first: item });
   }
   const keys = new Set([...streak.values()].map(({ key }) => key));
   if (streak.size < ENTRIES || keys.size < KEYS) return { kind: 'up', streak };

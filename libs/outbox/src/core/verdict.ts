@@ -28,7 +28,8 @@ export function verdictOf(item: Item, error: Error, policy: RetryPolicy, nowMs: 
     return { kind: 'retry', attempts, history, delayMs: Math.max(delayMs, retryAfterMsOf(error)) };
   }
   if (!isUnroutable(error)) return { kind: 'bury', attempts, history };
-  return { kind: 'retry', attempts: item.attempts, history, delayMs: policy.delayFor(item.attempts) ?? LAST_DELAY_MS };
+  const before = attempts - 1;
+  return { kind: 'retry', attempts: before, history, delayMs: policy.delayFor(Math.max(1, before)) ?? LAST_DELAY_MS };
 }
 
 const LAST_DELAY_MS = 60_000;
