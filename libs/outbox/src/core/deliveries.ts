@@ -1,6 +1,5 @@
 import { exponential } from 'nestjs-turnpike/timing';
 import { UnknownDestinationError } from '../outbox.errors.js';
-import { callPublisher } from './call-publisher.js';
 import { Destination } from './destination.js';
 import { HeldKeys } from './held-keys.js';
 import { attemptOf, type Item } from './item.js';
@@ -44,7 +43,8 @@ export class Deliveries {
   private readonly settler: Settler;
   private readonly services: LaneServices;
   private readonly waiters = new Set<() => void>();
-  private readonly capacity: number;
+  /** How many entries of the flow may be in memory. */
+  readonly capacity: number;
   private buffered = 0;
   private halted = false;
 
@@ -159,21 +159,6 @@ export class Deliveries {
     }
   }
 
-  /** Undefined: it has arrived. */
-  async sendAlone(item: Item): Promise<Error | undefined> {
-    const { entry } = item;
-    const { publisher } = this.named(entry.destination);
-    const startMs = this.o.clock.monotonic();
-    const [error] = await callPublisher(
-      [this.o.toMessage(entry, attemptOf(item))],
-      entry.namespace,
-      { ...this.o, publisher },
-      this.o.cut,
-    );
-    this.called(entry.destination, 1, error ? 1 : 0, this.o.clock.monotonic() - startMs);
-    return error;
-  }
-
   judge(item: Item, error: Error): Verdict {
     const verdict = verdictOf(item, error, this.o.retry, this.o.clock.now());
     this.totals.failed += 1;
@@ -266,7 +251,9 @@ export class Deliveries {
 
   /** Their attempts were counted before it was known that their destination is away. */
   private excuse(items: readonly Item[]): void {
-    for (const { entry, attempts, history } of items) {
+    for (const item of items) {
+      const { entry, history } = item;
+      const attempts = attemptOf(item) - 1;
       const work = this.o.workOf(entry.shard);
       if (!work || work.closing) continue;
       work.begin();

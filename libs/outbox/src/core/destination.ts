@@ -48,7 +48,7 @@ export interface DestinationOptions {
 export interface DestinationObserver {
   called(destination: string, entries: number, failed: number, durationMs: number): void;
   outage(destination: string, state: OutageState): void;
-  /** All that follows from the end of a call is set going. */
+  /** All that follows from the end of a call is set going, or nothing is in a call after all. */
   ended(): void;
 }
 
@@ -116,7 +116,7 @@ export class Destination {
   /** Nothing is in a call, and nothing that is ready may go out. */
   get quiet(): boolean {
     if (this.count > 0 || this.scheduled) return false;
-    if (this.stopped) return true;
+    if (this.stopped || this.stop.aborted) return true;
     if (this.outage.kind === 'down') return this.probe !== 'due';
     return [...this.rings.values()].every((ring) => ring.length === 0);
   }
@@ -148,6 +148,17 @@ export class Destination {
     this.schedule();
   }
 
+  /** Sends this one entry, while nothing else may go out. */
+  async sendAlone(item: Item): Promise<SentAlone> {
+    this.count += 1;
+    const startMs = this.o.clock.monotonic();
+    const [error] = await callPublisher([this.o.toMessage(item)], item.entry.namespace, this.o, this.stop);
+    this.count -= 1;
+    const excused = this.learn([item], [error], this.o.clock.monotonic() - startMs);
+    this.o.observer.ended();
+    return { error, excused };
+  }
+
   private enlistIn(ring: Fifo<Source>, source: Source): void {
     source.enlisted = true;
     ring.push(source);
@@ -160,6 +171,7 @@ export class Destination {
     queueMicrotask(() => {
       this.scheduled = false;
       this.fill();
+      if (this.count === 0) this.o.observer.ended(); // whoever waits for it to be quiet has seen that it was not
     });
   }
 
@@ -250,18 +262,23 @@ export class Destination {
     errors: readonly (Error | undefined)[],
     durationMs: number,
   ): void {
-    const failed = errors.filter((error) => error !== undefined).length;
-    this.o.observer.called(this.name, items.length, failed, durationMs);
-    // What a stop cut short has not failed: it stays where it is, and whoever is next sends it.
-    const cut = failed > 0 && this.stop.aborted;
-    if (!cut && (failed > 0 || this.outage !== UP)) this.judge(items.map((item, at) => ({ item, error: errors[at] })));
-    const excused = cut || this.outage.kind === 'down';
+    const excused = this.learn(items, errors, durationMs);
     let at = 0;
     for (const { source, items: own } of parts) {
       const results = errors.slice(at, at + own.length);
       at += own.length;
       source.ended(own, results, excused);
     }
+  }
+
+  /** What a call says of the destination. Gives whether those that were not sent are excused. */
+  private learn(items: readonly Item[], errors: readonly (Error | undefined)[], durationMs: number): boolean {
+    const failed = errors.filter((error) => error !== undefined).length;
+    this.o.observer.called(this.name, items.length, failed, durationMs);
+    // What a stop cut short has not failed: it stays where it is, and whoever is next sends it.
+    const cut = failed > 0 && this.stop.aborted;
+    if (!cut && (failed > 0 || this.outage !== UP)) this.judge(items.map((item, at) => ({ item, error: errors[at] })));
+    return cut || this.outage.kind === 'down';
   }
 
   private judge(results: readonly CallResult[]): void {
@@ -294,6 +311,12 @@ export class Destination {
     this.probe = this.outage.kind === 'down' ? 'due' : 'none';
     this.schedule();
   }
+}
+
+/** What became of an entry that was sent by itself; `excused`: it is not to blame for its error. */
+export interface SentAlone {
+  readonly error: Error | undefined;
+  readonly excused: boolean;
 }
 
 interface Part {

@@ -57,6 +57,8 @@ export class Lane implements Source {
   private moving: readonly Item[] = [];
   /** Changes of what is parked that are not made yet: until they are, what the table gives is old. */
   private changes = 0;
+  /** No change was asked for since the table was read. */
+  private fresh = false;
   /** What is in a call; `parked`: it is in the parked table, or being moved there. */
   private call: { readonly items: readonly Item[]; parked: boolean } | undefined;
   private readonly key: OrderKey;
@@ -104,9 +106,15 @@ export class Lane implements Source {
     else if (this.mayLoad(id)) this.s.fetch(this);
   }
 
+  /** The key's parked entries are about to be read. False: what the table gives now would be old. */
+  beginLoad(): boolean {
+    this.fresh = this.changes === 0;
+    return this.fresh;
+  }
+
   /** The first parked entries of the key, in id order. */
   load(parked: readonly ParkedEntry[]): void {
-    if (!parked[0] || !this.mayLoad(parked[0].id)) return;
+    if (!parked[0] || !this.fresh || !this.mayLoad(parked[0].id)) return;
     const entries = this.first(parked);
     const last = entries.at(-1);
     if (!last) return this.askForHead();
@@ -198,7 +206,8 @@ export class Lane implements Source {
 
   /** An entry of the flow failed: it and all behind it are parked. */
   private failed(item: Item, behind: readonly Item[], error: Error): void {
-    this.s.heldKeys.hold(item.entry);
+    // Of a shard that is closing, the holds are in the table; the next owner's may be here by now.
+    if (!this.work.closing) this.s.heldKeys.hold(item.entry);
     const moved = [item, ...behind, ...this.queue.clear(), ...this.waiting];
     this.waiting = [];
     this.state = PARKED;
@@ -290,6 +299,7 @@ export class Lane implements Source {
 
   private change(drafts: readonly Draft[], moved: readonly Item[] = [], gaveUp = false): void {
     this.changes += 1;
+    this.fresh = false;
     this.work.begin();
     this.s.writer.submit({
       changes: () => drafts.map(this.claimed),

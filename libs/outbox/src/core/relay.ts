@@ -8,6 +8,7 @@ import type { PumpResult, RelayDependencies, RelayStats } from './relay-types.js
 import { Revisits } from './revisits.js';
 import type { ShardWork } from './shard-work.js';
 import { Shards } from './shards.js';
+import { unlessAborted } from './unless-aborted.js';
 
 /** The most payload bytes that a read should bring. */
 const READ_BYTES = 33_554_432;
@@ -45,7 +46,6 @@ export class OutboxRelay {
   private readonly revisits: Revisits;
   private readonly careful: CarefulStart;
   private foundLate = 0;
-  private readonly late = new Set<bigint>();
   private lastError: string | undefined;
   private averageBytes = 0;
   private rounds: Promise<unknown> = Promise.resolve();
@@ -54,12 +54,13 @@ export class OutboxRelay {
   private saveAtMs = 0;
   private secondLookAtMs: number;
   private nap = new AbortController();
+  private stopping: Promise<void> | undefined;
   private running: { readonly end: AbortController; readonly loop: Promise<void> } | undefined;
 
   constructor(private readonly d: RelayDependencies) {
     const { storage, clock, retry } = d;
     const onError = (error: unknown): void => this.failed(error);
-    const restart = (work: ShardWork): void => this.shards.restart(work);
+    const restart = (work: ShardWork, careful?: boolean): void => this.shards.restart(work, careful);
     const workOf = (shard: number): ShardWork | undefined => this.shards.workOf(shard);
     this.secondLookAtMs = clock.monotonic() + SECOND_LOOK_MS;
     this.heldKeys = new HeldKeys(clock, d.concurrencyLimit);
@@ -87,10 +88,12 @@ export class OutboxRelay {
       storage,
       retry,
       maxInFlight: d.maxInFlight,
+      mostRead: this.deliveries.capacity,
       continues: d.afterDeadLetter === 'continue',
       destinations: () => [...this.deliveries.all].map(({ name }) => name),
       nowMs: () => clock.now(),
-      sendAlone: (item) => this.deliveries.sendAlone(item),
+      isOpen: ({ destination }) => !this.deliveries.named(destination).closed,
+      sendAlone: (item) => this.deliveries.named(item.entry.destination).sendAlone(item),
       judge: (item, error) => this.deliveries.judge(item, error),
       onHead: ({ claim }, entry, head, aborted) =>
         this.heldKeys.passOn(orderKey(entry) ?? '', claim.shard, head?.id, aborted),
@@ -178,34 +181,41 @@ export class OutboxRelay {
   }
 
   start(): void {
-    if (this.running || this.cut.signal.aborted) return;
+    if (this.running || this.stopping) return;
     const end = new AbortController();
     this.running = { end, loop: this.loop(end.signal) };
   }
 
-  /** Sends nothing more, and waits for the calls that are under way. What was read and not sent stays in the table. */
-  async stop(): Promise<void> {
-    const { running, cut, giveUp } = this;
-    if (!running || running.end.signal.aborted) return running?.loop;
-    running.end.abort();
+  /**
+   * Sends nothing more, and waits for the calls that are under way: after a second it aborts their signals, and after two
+   * more it leaves them and the storage, wherever they are. What was read and not sent stays in the table.
+   */
+  stop(): Promise<void> {
+    this.stopping ??= this.drain();
+    return this.stopping;
+  }
+
+  private async drain(): Promise<void> {
+    const { cut, giveUp } = this;
+    this.running?.end.abort();
     this.nap.abort();
     const drained = new AbortController();
     const late = this.d.clock
       .sleep(DRAIN_MS, drained.signal)
       .then(() => cut.abort(new Error('The relay is stopping.')))
       .then(() => this.d.clock.sleep(CUT_MS, drained.signal))
-      .then(() => giveUp.abort())
+      .then(() => giveUp.abort(new Error('The relay was stopped before the storage had answered.')))
       .catch(() => undefined); // drained in time
-    await running.loop;
-    await this.shards.revoke(this.shards.all);
+    await unlessAborted(this.windUp(), giveUp.signal).catch((error: unknown) => this.failed(error));
     drained.abort();
     await late;
     cut.abort(); // a destination that is away is probed no longer
-    this.running = undefined;
   }
 
-  private get stopping(): boolean {
-    return this.running?.end.signal.aborted ?? false;
+  private async windUp(): Promise<void> {
+    await this.running?.loop;
+    await this.shards.revoke(this.shards.all);
+    await this.rounds; // of `pump`
   }
 
   private async loop(end: AbortSignal): Promise<void> {
@@ -324,14 +334,17 @@ export class OutboxRelay {
   private async lookBehind(nowMs: number): Promise<void> {
     this.secondLookAtMs = nowMs + SECOND_LOOK_MS;
     const works = this.shards.open.map((work) => ({ shard: work.claim.shard, position: work.position }));
-    const found = (await this.d.storage.readBelow(works)).filter(({ id }) => !this.late.has(id));
+    const found = (await this.d.storage.readBelow(works)).filter(({ shard, id }) => {
+      const work = this.shards.workOf(shard);
+      return work && !work.closing && !work.late.has(id);
+    });
     for (const entry of found) {
       const work = this.shards.workOf(entry.shard);
-      if (!work || work.closing) continue;
-      this.late.add(entry.id);
+      if (!work) continue;
+      work.late.add(entry.id);
       this.deliveries.add(
         work,
-        fromFlow(entry, () => this.late.delete(entry.id)),
+        fromFlow(entry, () => work.late.delete(entry.id)),
       );
     }
     this.foundLate += found.length;

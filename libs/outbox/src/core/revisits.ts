@@ -67,8 +67,9 @@ export class Revisits {
   private async fetchAll(): Promise<void> {
     await Promise.resolve();
     while (this.wanted.size > 0) {
-      const lanes = new Map([...this.wanted].slice(0, DUE_AT_ONCE).map((lane) => [lane.id, lane]));
-      for (const lane of lanes.values()) this.wanted.delete(lane);
+      const wanted = [...this.wanted].slice(0, DUE_AT_ONCE);
+      for (const lane of wanted) this.wanted.delete(lane);
+      const lanes = new Map(wanted.filter((lane) => lane.beginLoad()).map((lane) => [lane.id, lane]));
       try {
         const entries = await this.o.storage.parkedOf(
           [...lanes.values()].map(({ shardKey }) => shardKey),

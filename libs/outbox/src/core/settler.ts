@@ -2,6 +2,7 @@ import type { Clock } from 'nestjs-turnpike/timing';
 import type { Item } from './item.js';
 import type { OutboxStorage } from './outbox-storage.js';
 import type { ShardWork } from './shard-work.js';
+import { unlessAborted } from './unless-aborted.js';
 
 export interface SettlerOptions {
   readonly storage: Pick<OutboxStorage, 'settle'>;
@@ -43,7 +44,7 @@ export class Settler {
 
   private async run(): Promise<void> {
     await Promise.resolve(); // what is sent in the same turn goes together
-    while (this.sent.size > 0 && !this.giveUp.aborted) {
+    while (this.sent.size > 0) {
       const batch = this.sent;
       this.sent = new Map();
       const fenced = await this.settle(batch);
@@ -64,10 +65,11 @@ export class Settler {
     while (!this.giveUp.aborted) {
       const startMs = clock.monotonic();
       try {
-        const { fenced } = await storage.settle(sent);
+        const { fenced } = await unlessAborted(storage.settle(sent), this.giveUp);
         observe(entries, clock.monotonic() - startMs);
         return new Set(fenced);
       } catch (error) {
+        if (this.giveUp.aborted) break;
         onError(error);
         await clock.sleep(RETRY_MS, this.giveUp).catch(() => undefined);
       }

@@ -16,6 +16,8 @@ export class ShardWork {
   readonly keyless = new Map<string, KeylessLane>();
   /** Ids of keyless parked entries that are here, so that they are not loaded twice. */
   readonly loaded = new Set<bigint>();
+  /** Ids of entries here that reading had passed over. */
+  readonly late = new Set<bigint>();
   /** Something may have come that was not read. */
   dirty = true;
   /** The last read gave all that there was. */

@@ -28,6 +28,8 @@ const LEAST_PER_SHARD = 20;
 /** The shards of one relay. */
 export class Shards {
   private readonly states = new Map<number, ShardState>();
+  /** Those that are not to be claimed anew when they are through. */
+  private readonly leaving = new WeakSet<ShardWork>();
 
   constructor(private readonly o: ShardsOptions) {}
 
@@ -36,7 +38,10 @@ export class Shards {
   }
 
   assign(shards: readonly number[], careful: boolean): void {
-    for (const shard of shards) this.states.set(shard, { kind: 'assigned', careful });
+    for (const shard of shards) {
+      void this.workOf(shard)?.close(); // under a former lease
+      this.states.set(shard, { kind: 'assigned', careful });
+    }
   }
 
   workOf(shard: number): ShardWork | undefined {
@@ -107,23 +112,26 @@ export class Shards {
   async revoke(shards: readonly number[]): Promise<void> {
     const works = shards.flatMap((shard) => this.workOf(shard) ?? []);
     for (const shard of shards) if (!this.workOf(shard)) this.states.delete(shard);
+    for (const work of works) this.leaving.add(work);
     await Promise.all(works.map((work) => work.close()));
     await this.savePositions(works);
     for (const work of works) if (this.workOf(work.claim.shard) === work) this.forget(work.claim.shard);
   }
 
-  /** Its token is not the newest any more, or its lease was in doubt: it is claimed anew when nothing of it is under way. */
-  restart(work: ShardWork): void {
-    if (work.closing) return;
-    const { shard } = work.claim;
-    void this.closeAndAssign(work, shard);
+  /**
+   * Its token is not the newest any more, its lease was in doubt, or what is stored is: it is claimed anew when nothing of
+   * it is under way.
+   */
+  restart(work: ShardWork, careful = false): void {
+    if (!work.closing) void this.closeAndAssign(work, careful);
   }
 
-  private async closeAndAssign(work: ShardWork, shard: number): Promise<void> {
+  private async closeAndAssign(work: ShardWork, careful: boolean): Promise<void> {
+    const { shard } = work.claim;
     await work.close();
-    if (this.workOf(shard) !== work) return;
+    if (this.workOf(shard) !== work || this.leaving.has(work)) return;
     this.forget(shard);
-    this.assign([shard], false);
+    this.assign([shard], careful);
     this.o.onReady();
   }
 

@@ -1,11 +1,12 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 import type { Change, OutboxStorage, Rearranged } from './outbox-storage.js';
+import { unlessAborted } from './unless-aborted.js';
 
 /** Changes that belong together. */
 export interface Job {
   /** Asked right before the changes are made; none: there is nothing to do any more. */
   readonly changes: () => readonly Change[];
-  /** They are made, or their shard is fenced. */
+  /** They are made, or their shard is fenced, or the relay has given up, which looks the same. */
   readonly done: (result: Rearranged) => void;
 }
 
@@ -57,29 +58,35 @@ export class Writer {
 
   private async run(): Promise<void> {
     await Promise.resolve(); // what comes in the same turn goes together
-    while (this.moves.length + this.jobs.length > 0 && !this.giveUp.aborted) {
+    while (this.moves.length + this.jobs.length > 0) {
       const jobs = [...this.moves, ...this.jobs.splice(0, MAX_JOBS)];
       this.moves = [];
       const changes = jobs.flatMap((job) => job.changes());
       const result = await this.write(changes);
-      if (!result) continue;
-      for (const { done } of jobs) done(result);
-      this.o.onWritten(changes);
+      for (const { done } of jobs) done(result ?? notMade(changes));
+      if (result) this.o.onWritten(changes);
     }
     this.running = undefined;
     this.o.onIdle();
   }
 
+  /** Undefined: given up. */
   private async write(changes: readonly Change[]): Promise<Rearranged | undefined> {
     if (changes.length === 0) return { fenced: [], heads: new Map() };
     while (!this.giveUp.aborted) {
       try {
-        return await this.o.storage.rearrange(changes);
+        return await unlessAborted(this.o.storage.rearrange(changes), this.giveUp);
       } catch (error) {
+        if (this.giveUp.aborted) break;
         this.o.onError(error);
         await this.o.clock.sleep(RETRY_MS, this.giveUp).catch(() => undefined);
       }
     }
     return undefined;
   }
+}
+
+/** For those who asked, it is as if the shards had another owner: what they have is void. */
+function notMade(changes: readonly Change[]): Rearranged {
+  return { fenced: [...new Set(changes.map(({ claim }) => claim.shard))], heads: new Map() };
 }
