@@ -19,6 +19,7 @@ if command -v systemctl >/dev/null; then
   for package in "$@"; do
     case "$package" in
       mariadb-server) systemctl disable mariadb.service mariadb.socket ;;
+      chromium) ;; # is no server
       *) systemctl disable "$package.service" ;;
     esac
   done
