@@ -237,4 +237,19 @@ describe('After a lease that expired', () => {
     await line.run(10_000);
     expect(line.arrived).toEqual(['a/1', 'a/2']);
   });
+
+  it.each([1, 2])(
+    'a message that has arrived is not sent again, although statement %i of it was not stored',
+    async (at) => {
+      const line = new Succession();
+      await line.publish('a/1');
+      let statements = 0;
+      line.beforeStatement = (name) =>
+        name === 'rearrange' && (statements += 1) === at ? new Error('cut') : undefined;
+      line.succeed();
+      await line.run(10_000);
+      expect(line.calls).toEqual([['a/1']]);
+      expect(await line.tables.backlog([0])).toMatchObject({ pending: 0, parked: 0 });
+    },
+  );
 });

@@ -4,9 +4,12 @@ import { orderKey, type ParkedEntry, type StoredEntry } from './message.js';
 import type { Change, Head, OutboxStorage, Unclaimed } from './outbox-storage.js';
 import type { ShardWork } from './shard-work.js';
 import { verdictOf, type Verdict } from './verdict.js';
+import type { Writer } from './writer.js';
 
 export interface CarefulStartOptions {
-  readonly storage: OutboxStorage;
+  readonly storage: Pick<OutboxStorage, 'heldKeys' | 'read' | 'due'>;
+  /** Repeats what the storage does not take: giving up after a message has arrived would send it again. */
+  readonly writer: Pick<Writer, 'make'>;
   /** As many as the former owner may have had in calls. */
   readonly maxInFlight: number;
   /** As many as it may have had in memory. */
@@ -47,7 +50,7 @@ export class CarefulStart {
         await this.deliver(work, entry).finally(() => work.end());
       }
     } catch (error) {
-      // What was stored, and so what keys wait for, is not known: the shards' other messages must not go out before it is.
+      // Whom to suspect is not known: nothing of the shards must go out before it is.
       for (const work of works) this.o.restart(work, true);
       throw error;
     }
@@ -140,7 +143,7 @@ export class CarefulStart {
   }
 
   private write(work: ShardWork, changes: readonly Draft[]) {
-    return this.o.storage.rearrange(changes.map((change) => ({ ...change, claim: work.claim })));
+    return this.o.writer.make(changes.map((change) => ({ ...change, claim: work.claim })));
   }
 }
 

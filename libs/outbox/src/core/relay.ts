@@ -86,6 +86,7 @@ export class OutboxRelay {
     });
     this.careful = new CarefulStart({
       storage,
+      writer: this.deliveries.writer,
       retry,
       maxInFlight: d.maxInFlight,
       mostRead: this.deliveries.capacity,

@@ -52,6 +52,11 @@ export class Writer {
     this.wake();
   }
 
+  /** Makes these changes. Resolves when they are made, or their shard is fenced, or the relay has given up, which looks the same. */
+  make(changes: readonly Change[]): Promise<Rearranged> {
+    return new Promise((resolve) => this.submit({ changes: () => changes, done: resolve }));
+  }
+
   private wake(): void {
     this.running ??= this.run();
   }
