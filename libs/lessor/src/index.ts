@@ -25,6 +25,7 @@ export { Sweeper, type SweeperOptions, type SweepResult } from './core/sweeper.j
 export { LessorHealthIndicator } from './lessor.health.js';
 
 // Where leases are kept
+export type { HeldLease } from './typeorm/lease-statements.js';
 export { MemoryLeaseStore } from './core/memory-lease-store.js';
 export { TypeOrmLeaseStore, type TypeOrmLeaseStoreOptions } from './typeorm/typeorm-lease-store.js';
 

@@ -26,6 +26,15 @@ interface LeaseRow {
   readonly high: string;
 }
 
+/** A lease that runs, as people see it. */
+export interface HeldLease {
+  readonly partition: Partition;
+  /** What `acquire` was told: of a balancer, its `memberId`. */
+  readonly holder: string;
+  /** How long it lasts unless it is renewed, by the database's clock. */
+  readonly endsInMs: number;
+}
+
 interface NewLease {
   readonly section: string;
   readonly holder: string;
@@ -156,6 +165,24 @@ export class LeaseStatements {
     );
     return rows
       .map(({ member, left_ms }) => ({ id: member, endsInMs: Number(left_ms) }))
+      .filter(({ endsInMs }) => endsInMs > 0);
+  }
+
+  /** Read by the primary key (section, low). */
+  async leases(db: Executor, section: string): Promise<HeldLease[]> {
+    const p = this.dialect.parameters();
+    const { rows } = await execute<LeaseRow & { holder: string; left_ms: string | number }>(
+      db,
+      `select low, high, holder, lease_until - ${this.dialect.nowMs} as left_ms from ${this.table.lease}
+       where section = ${p.add(section)} order by low`,
+      p.values,
+    );
+    return rows
+      .map(({ low, high, holder, left_ms }) => ({
+        partition: fromSortableEnds(low, high),
+        holder,
+        endsInMs: Number(left_ms),
+      }))
       .filter(({ endsInMs }) => endsInMs > 0);
   }
 

@@ -79,6 +79,26 @@ describe.each(testDatabases())('TypeOrmLeaseStore on %s', (_name, open) => {
     }
   });
 
+  it('says who holds what, in the order of the key space, without what has expired or was released', async () => {
+    const take = (holder: string, low: number, high: number, termMs: number) =>
+      store.acquire({ section: 'looked at', holder, desired: [Partition.fromInts(low, high)], termMs });
+    await take('b', 100, 200, 60_000);
+    await take('a', 9, 16, 60_000);
+    await take('expired', 16, 32, 1);
+    const released = await take('released', 32, 40, 60_000);
+    await store.release('looked at', [{ partition: Partition.fromInts(32, 40), token: released.token }]);
+    await vi.waitFor(async () =>
+      expect((await other.leases('looked at')).map(({ holder, partition }) => [holder, String(partition)])).toEqual([
+        ['a', '9_10'],
+        ['b', '64_c8'],
+      ]),
+    );
+    const [lease] = await other.leases('looked at');
+    expect(lease?.endsInMs).toBeGreaterThan(50_000);
+    expect(lease?.endsInMs).toBeLessThanOrEqual(60_000);
+    expect(await other.leases('nothing here')).toEqual([]);
+  });
+
   it('writes rows that the entity reads', async () => {
     const desired = [Partition.fromInts(10, 32)];
     const { token } = await store.acquire({ section: 'rows', holder: 'me', desired, termMs: 60_000 });

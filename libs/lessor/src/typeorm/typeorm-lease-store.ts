@@ -3,7 +3,7 @@ import { checkOption } from 'nestjs-turnpike/timing';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { freeParts } from '../core/free-parts.js';
 import type { LeaseGrant, LeaseRequest, LeaseStore, LeasedPart, Member } from '../core/lease-store.js';
-import { LeaseStatements } from './lease-statements.js';
+import { LeaseStatements, type HeldLease } from './lease-statements.js';
 import { PostgresLeases, TAKE_A_TURN } from './postgres-leases.js';
 import { PostgresWatch } from './postgres-watch.js';
 import { leaseTables, type LeaseTables } from './tables.js';
@@ -81,6 +81,11 @@ export class TypeOrmLeaseStore implements LeaseStore {
 
   members(section: string): Promise<Member[]> {
     return this.statements.members(this.dataSource, section);
+  }
+
+  /** Who holds what of the section right now, in all processes, in the order of the key space; for people who look. */
+  leases(section: string): Promise<HeldLease[]> {
+    return this.statements.leases(this.dataSource, section);
   }
 
   /** In statements of their own where the database can do that and lets them through, else in a turn. */
