@@ -142,7 +142,11 @@ describe('CheckpointModule', () => {
     (await stream.track(1))();
     await expect(stream.commit()).rejects.toThrow(CheckpointFencedError);
     expect([...older.get(Checkpoints).streams]).toEqual([]);
-    expect([...newer.get(Checkpoints).streams]).toHaveLength(1);
+    expect([...newer.get(Checkpoints).streams]).toMatchObject([{ stream: 'orders', committed: undefined }]);
+    const successor = newer.get<CheckpointStream>(checkpointToken('orders'));
+    (await successor.track(7))();
+    await successor.commit();
+    expect([...newer.get(Checkpoints).streams]).toMatchObject([{ committed: 7, pending: 0 }]);
     expect(logged).toEqual([expect.stringMatching(/^error: Checkpoint "orders" was opened by a newer owner/)]);
   });
 

@@ -4,6 +4,8 @@ import { type ClosedCheckpoint } from './core/checkpoint-stream.js';
 export interface OpenStream {
   readonly stream: string;
   readonly partition: string;
+  /** The position that was saved last, as JSON; undefined when none ever was. */
+  readonly committed: unknown;
   readonly pending: number;
   readonly oldestUnresolvedMs: number;
   readonly failures: number;
