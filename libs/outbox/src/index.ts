@@ -47,6 +47,7 @@ export {
 } from './dead-letters.js';
 export type { DeadLetter, DeadLetterFilter, HeldKeyInfo } from './core/outbox-operations.js';
 export type { FailedAttempt, OrderKey } from './core/message.js';
+export { OutboxStatus, type ShardOwner } from './outbox-status.js';
 export { OutboxHealthIndicator, type OutboxHealthOptions } from './outbox.health.js';
 
 // Implementing a storage

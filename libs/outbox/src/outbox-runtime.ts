@@ -6,6 +6,7 @@ import type { Backlog } from './core/outbox-storage.js';
 import type { Publisher } from './core/publisher.js';
 import { OutboxRelay } from './core/relay.js';
 import type { RelayObserver } from './core/relay-types.js';
+import type { Committed } from './core/transaction-entries.js';
 import { StoredMessage } from './core/stored-message.js';
 import { InboxPruner } from './inbox-pruner.js';
 import type { OutboxDatabase } from './outbox-database.js';
@@ -14,7 +15,7 @@ import type { ResolvedOutboxOptions } from './outbox.options.js';
 import { WakeUps } from './wake-ups.js';
 
 /** The section of the lessor in which the relays of one outbox share out the shards. */
-const SECTION = 'outbox';
+export const SECTION = 'outbox';
 /** How old a backlog may be that health and metrics show: counting it is not free. */
 const BACKLOG_AGE_MS = 2000;
 
@@ -34,6 +35,10 @@ export interface OutboxRuntimeDependencies {
 export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
   readonly relay: OutboxRelay;
   readonly wakeUps: WakeUps;
+  /** Who holds which shards; `memberId` is what this process is called there. */
+  readonly leases: TypeOrmLeaseStore;
+  /** Entries whose transactions this process has committed. */
+  published = 0;
   private readonly balancer: LeaseBalancer;
   private readonly pruner: InboxPruner;
   private readonly logger: Logger;
@@ -57,8 +62,9 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
     });
     const universe = Partition.fromInts(0n, BigInt(database.shards));
     const parts = universe.split(database.shards);
+    this.leases = new TypeOrmLeaseStore(database.dataSource, { tablePrefix: options.tablePrefix });
     this.balancer = new LeaseBalancer({
-      store: new TypeOrmLeaseStore(database.dataSource, { tablePrefix: options.tablePrefix }),
+      store: this.leases,
       section: SECTION,
       universe,
       termMs: relay.claimDurationMs,
@@ -109,6 +115,16 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
       await publisher.close?.().catch((error: unknown) => this.logger.warn(`Closing ${name} failed: ${String(error)}`));
     }
     this.d.metrics.close();
+  }
+
+  get memberId(): string {
+    return this.balancer.memberId;
+  }
+
+  /** Must not throw: the commit has happened. */
+  committed(committed: Committed): void {
+    this.published += committed.entries;
+    this.wakeUps.committed(committed);
   }
 
   /** What is in the tables, of the shards of this process; measured at most every two seconds. */

@@ -16,6 +16,7 @@ import { OutboxHealthIndicator } from './outbox.health.js';
 import { OutboxMetrics, outboxMetricProviders, outboxMetricTokens } from './outbox.metrics.js';
 import { LOCAL, resolveOutboxOptions, type OutboxOptions, type ResolvedOutboxOptions } from './outbox.options.js';
 import { OutboxRuntime } from './outbox-runtime.js';
+import { OutboxStatus } from './outbox-status.js';
 import { outboxToken } from './outbox.tokens.js';
 import { Outbox } from './outbox.js';
 import { Tracing } from './tracing.js';
@@ -38,7 +39,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
       global: extras.isGlobal ?? true,
       imports: [...(definition.imports ?? []), DiscoveryModule],
       providers: [...(definition.providers ?? []), ...providers(extras)],
-      exports: [Outbox, OutboxRelay, Inbox, DeadLetters, HeldKeyList, OutboxHealthIndicator].map((type) =>
+      exports: [Outbox, OutboxRelay, Inbox, DeadLetters, HeldKeyList, OutboxStatus, OutboxHealthIndicator].map((type) =>
         outboxToken<unknown>(type, extras.name),
       ),
     }))
@@ -131,6 +132,11 @@ function providers({ name, dataSource }: OutboxExtras): Provider[] {
         new HeldKeyList(operations, (shards) => wakeUps.requested(shards)),
     },
     {
+      provide: token(OutboxStatus),
+      inject: [OutboxDatabase, OutboxRuntime],
+      useFactory: (database: OutboxDatabase, runtime: OutboxRuntime) => new OutboxStatus(name, database, runtime),
+    },
+    {
       provide: token(OutboxHealthIndicator),
       inject: [HealthReporter, OutboxRuntime],
       useFactory: (health: HealthReporter, runtime: OutboxRuntime) => new OutboxHealthIndicator(health, runtime),
@@ -141,7 +147,7 @@ function providers({ name, dataSource }: OutboxExtras): Provider[] {
 function makeOutbox(
   { dataSource, shards, storage }: OutboxDatabase,
   ambient: AmbientTransaction,
-  { wakeUps, relay }: OutboxRuntime,
+  runtime: OutboxRuntime,
   tracing: Tracing,
   { namespace, maxPayloadBytes, codec, route }: ResolvedOutboxOptions,
 ): Outbox {
@@ -149,7 +155,7 @@ function makeOutbox(
   const hook = new TransactionHook({
     dataSource,
     write: (runner, entries) => storage.publish(runner, entries),
-    onCommitted: (committed) => wakeUps.committed(committed),
+    onCommitted: (committed) => runtime.committed(committed),
     onLost: (count) =>
       logger.error(
         `${count} messages were lost: their connection was given back, or a raw COMMIT was sent, before TypeORM committed ` +
@@ -164,5 +170,5 @@ function makeOutbox(
     newId: messageIds(),
     addHeaders: tracing.headers,
   };
-  return new Outbox({ hook, ambient, namespace, encoding, wake: () => relay.wake() });
+  return new Outbox({ hook, ambient, namespace, encoding, wake: () => runtime.relay.wake() });
 }

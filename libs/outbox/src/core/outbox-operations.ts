@@ -39,6 +39,11 @@ export interface HeldKeyInfo extends OrderKey {
   readonly dueInMs: number | undefined;
   readonly attempts: number;
   readonly lastError: string | undefined;
+  /**
+   * When the first of its remembered attempts failed, in ms since the epoch by the clock of the process that made it.
+   * Undefined: it was not tried yet since the one before it got through.
+   */
+  readonly sinceMs: number | undefined;
 }
 
 /** What operators see and ask for, in any process: the relay that owns the shard carries it out. */

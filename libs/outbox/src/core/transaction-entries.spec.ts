@@ -52,9 +52,9 @@ describe('TransactionEntries', () => {
     entries.beginCommit();
     expect(entries.committing).toBe(true);
     expect(entries.unwritten).toBe(0);
-    expect(entries.committed()).toEqual({ shards: [1, 3], delayed: false });
+    expect(entries.committed()).toEqual({ entries: 3, shards: [1, 3], delayed: false });
     expect(entries.committing).toBe(false);
-    expect(entries.committed()).toEqual({ shards: [], delayed: false });
+    expect(entries.committed()).toEqual({ entries: 0, shards: [], delayed: false });
   });
 
   it('begins anew after a COMMIT that failed and was rolled back', () => {
@@ -63,14 +63,14 @@ describe('TransactionEntries', () => {
     entries.beginCommit();
     entries.rolledBack(1);
     expect(entries.committing).toBe(false);
-    expect(entries.committed()).toEqual({ shards: [], delayed: false });
+    expect(entries.committed()).toEqual({ entries: 0, shards: [], delayed: false });
   });
 
   it('tells shards of the flow, and of what is due later only that there is some', () => {
     const entries = new TransactionEntries();
     entries.add([{ ...entry('a', 3), due: { inMs: 5 } }, entry('b', 1)], 1);
     expect(entries.beginCommit()).toHaveLength(2);
-    expect(entries.committed()).toEqual({ shards: [1], delayed: true });
+    expect(entries.committed()).toEqual({ entries: 2, shards: [1], delayed: true });
   });
 
   it("keeps what any sequence of the user's own savepoints kept, in the order of publishing", () => {

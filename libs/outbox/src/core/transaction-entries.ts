@@ -2,13 +2,14 @@ import type { NewEntry } from './message.js';
 
 /** What a COMMIT has brought. */
 export interface Committed {
+  readonly entries: number;
   /** The shards that have something new, in order. */
   readonly shards: readonly number[];
   /** Something will be due later. */
   readonly delayed: boolean;
 }
 
-const NOTHING: Committed = { shards: [], delayed: false };
+const NOTHING: Committed = { entries: 0, shards: [], delayed: false };
 
 /**
  * The entries that a transaction has published and not written yet. `depth` is how many transactions are open on the
@@ -75,7 +76,7 @@ export class TransactionEntries {
     this.savepoints = [];
     const flowing = entries.filter(({ due }) => due === undefined);
     const shards = [...new Set(flowing.map(({ shard }) => shard))].toSorted((a, b) => a - b);
-    this.written = { shards, delayed: flowing.length < entries.length };
+    this.written = { entries: entries.length, shards, delayed: flowing.length < entries.length };
     return entries;
   }
 

@@ -267,6 +267,7 @@ export class MemoryOutboxStorage implements OutboxStorage<MemoryTransaction>, Ou
         dueInMs,
         waitsFor: dueInMs === undefined ? 'dead letter' : 'retry',
         lastError: history.at(-1)?.error,
+        sinceMs: history[0]?.atMs,
       });
     }
     return [...heads.values()];

@@ -262,8 +262,8 @@ export const changeRules: readonly OutboxStorageRule[] = [
       await change(on, of, { kind: 'putOff', id: a, attempts: 2, delayMs: 60_000, history: HISTORY });
       const [held] = await on.operations.listHeldKeys(9);
       assert.deepEqual(
-        [held?.headId, held?.waitsFor, held?.attempts, held?.lastError],
-        [a, 'retry', 2, HISTORY[0]?.error],
+        [held?.headId, held?.waitsFor, held?.attempts, held?.lastError, held?.sinceMs],
+        [a, 'retry', 2, HISTORY[0]?.error, HISTORY[0]?.atMs],
       );
       assert((held?.dueInMs ?? 0) > 50_000);
       await change(on, of, { kind: 'bury', id: a, holds: true, attempts: 2, history: HISTORY });

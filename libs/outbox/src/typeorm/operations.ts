@@ -120,7 +120,8 @@ export class TypeOrmOutboxOperations implements OutboxOperations {
   }
 }
 
-function toHeldKey({ shard, id, namespace, destination, key, due_in, attempts, history }: HeadRow): HeldKeyInfo {
+function toHeldKey({ shard, id, namespace, destination, key, due_in, attempts, ...row }: HeadRow): HeldKeyInfo {
+  const history = toHistory(row.history);
   return {
     shard,
     headId: BigInt(id),
@@ -130,6 +131,7 @@ function toHeldKey({ shard, id, namespace, destination, key, due_in, attempts, h
     waitsFor: due_in === null ? 'dead letter' : 'retry',
     dueInMs: due_in === null ? undefined : Math.max(0, Number(due_in)),
     attempts,
-    lastError: toHistory(history).at(-1)?.error,
+    lastError: history.at(-1)?.error,
+    sinceMs: history[0]?.atMs,
   };
 }
