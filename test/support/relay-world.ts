@@ -38,7 +38,7 @@ export type Step =
   | { readonly kind: 'crash' | 'pump'; readonly relay: number }
   | { readonly kind: 'handOver'; readonly shard: number; readonly graceful: boolean }
   | { readonly kind: 'cut'; readonly on: boolean }
-  | { readonly kind: 'pause' | 'resume'; readonly destination: string }
+  | { readonly kind: 'pause' | 'resume'; readonly destination: string; readonly everywhere: boolean }
   | { readonly kind: 'operator'; readonly what: 'requeue' | 'purge' | 'release' };
 
 /** Never settles: whoever waits for it is dead. */
@@ -227,7 +227,8 @@ export class World {
         return;
       case 'pause':
       case 'resume':
-        for (const { relay } of this.lives) relay[step.kind](step.destination);
+        if (step.everywhere) await this.storage[step.kind](step.destination);
+        else for (const { relay } of this.lives) relay[step.kind](step.destination);
         return;
       case 'operator':
         return this.meddle(step.what);
@@ -238,6 +239,7 @@ export class World {
   async settle(): Promise<void> {
     this.calm = true;
     this.cut = false;
+    await this.storage.resume();
     for (const destination of ['x', 'y']) for (const { relay } of this.lives) relay.resume(destination);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       await this.clock.advance(1000);

@@ -45,7 +45,8 @@ export {
   type DeadLetterSelection,
   type ListOptions as DeadLetterListOptions,
 } from './dead-letters.js';
-export type { DeadLetter, DeadLetterFilter, HeldKeyInfo } from './core/outbox-operations.js';
+export { OutboxPauses } from './outbox-pauses.js';
+export type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations, Pause } from './core/outbox-operations.js';
 export type { FailedAttempt, OrderKey } from './core/message.js';
 export { OutboxStatus, type ShardOwner } from './outbox-status.js';
 export { OutboxHealthIndicator, type OutboxHealthOptions } from './outbox.health.js';

@@ -13,6 +13,7 @@ import { LocalPublisher } from './local/local-publisher.js';
 import { messageIds } from './message-ids.js';
 import { OutboxDatabase } from './outbox-database.js';
 import { OutboxHealthIndicator } from './outbox.health.js';
+import { OutboxPauses } from './outbox-pauses.js';
 import { OutboxMetrics, outboxMetricProviders, outboxMetricTokens } from './outbox.metrics.js';
 import { LOCAL, resolveOutboxOptions, type OutboxOptions, type ResolvedOutboxOptions } from './outbox.options.js';
 import { OutboxRuntime } from './outbox-runtime.js';
@@ -39,9 +40,16 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
       global: extras.isGlobal ?? true,
       imports: [...(definition.imports ?? []), DiscoveryModule],
       providers: [...(definition.providers ?? []), ...providers(extras)],
-      exports: [Outbox, OutboxRelay, Inbox, DeadLetters, HeldKeyList, OutboxStatus, OutboxHealthIndicator].map((type) =>
-        outboxToken<unknown>(type, extras.name),
-      ),
+      exports: [
+        Outbox,
+        OutboxRelay,
+        OutboxPauses,
+        Inbox,
+        DeadLetters,
+        HeldKeyList,
+        OutboxStatus,
+        OutboxHealthIndicator,
+      ].map((type) => outboxToken<unknown>(type, extras.name)),
     }))
     .build();
 
@@ -135,6 +143,12 @@ function providers({ name, dataSource }: OutboxExtras): Provider[] {
       provide: token(OutboxStatus),
       inject: [OutboxDatabase, OutboxRuntime],
       useFactory: (database: OutboxDatabase, runtime: OutboxRuntime) => new OutboxStatus(name, database, runtime),
+    },
+    {
+      provide: token(OutboxPauses),
+      inject: [OutboxDatabase, OutboxRuntime],
+      useFactory: ({ operations }: OutboxDatabase, { wakeUps }: OutboxRuntime) =>
+        new OutboxPauses(operations, () => wakeUps.requested([])),
     },
     {
       provide: token(OutboxHealthIndicator),

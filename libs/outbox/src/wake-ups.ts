@@ -1,6 +1,7 @@
-import { execute, PostgresListener } from 'nestjs-turnpike/dialect';
+import { PostgresListener } from 'nestjs-turnpike/dialect';
 import type { Committed } from './core/transaction-entries.js';
 import type { OutboxRelay } from './core/relay.js';
+import { channelOf, Notices, parseNotice } from './notices.js';
 import type { OutboxDb } from './typeorm/outbox-db.js';
 
 export type WakeUpKind = 'commit' | 'notification' | 'reconnect';
@@ -18,22 +19,18 @@ export interface WakeUpsOptions {
 const SHORT_POLL_MS = 500;
 
 /**
- * Tells relays what has been committed: the one of this process at once, those of others by NOTIFY on Postgres, on a
- * connection of the pool after the commit, never in the caller's transaction. While one notification is on its way, the
- * next gathers all that is committed meanwhile.
+ * Tells relays what has been committed: the one of this process at once, those of others by a notice after the commit,
+ * never in the caller's transaction.
  *
  * A notification is a hint, and may be lost: `pollMs` says how soon relays must look by themselves.
  */
 export class WakeUps {
-  private readonly channel: string;
+  private readonly notices: Notices;
   private listener: PostgresListener | undefined;
   private listening = false;
-  private toTell = new Set<number>();
-  private lookToo = false;
-  private telling: Promise<void> | undefined;
 
   constructor(private readonly o: WakeUpsOptions) {
-    this.channel = `${o.db.tables.prefix}outbox`;
+    this.notices = new Notices(o.db, o.onError);
   }
 
   /** Whether other processes' commits are heard of at once. */
@@ -55,7 +52,7 @@ export class WakeUps {
       relay.wake(own, delayed);
     }
     if (own.length < shards.length || delayed)
-      this.tell(
+      this.notices.tell(
         shards.filter((shard) => !relay.owns(shard)),
         delayed,
       );
@@ -64,14 +61,14 @@ export class WakeUps {
   /** Operators have asked for something in these shards. */
   requested(shards: readonly number[]): void {
     this.o.relay.wake(shards, true);
-    this.tell(shards, true);
+    this.notices.tell(shards, true);
   }
 
   listen(): void {
     if (this.o.db.dialect.kind !== 'postgres') return;
     this.listener ??= new PostgresListener(
       this.o.db.dataSource,
-      this.channel,
+      channelOf(this.o.db),
       (payload) => this.heard(payload),
       () => (this.listening = false),
     );
@@ -80,7 +77,7 @@ export class WakeUps {
   async close(): Promise<void> {
     this.listening = false;
     await this.listener?.close();
-    await this.telling;
+    await this.notices.told();
   }
 
   private heard(payload: string | undefined): void {
@@ -89,36 +86,10 @@ export class WakeUps {
       this.o.onWake('reconnect');
       return this.o.relay.wake(); // what was sent before is lost
     }
-    const [shards = '', look = ''] = payload.split(';');
-    const own = shards
-      .split(',')
-      .filter(Boolean)
-      .map(Number)
-      .filter((shard) => this.o.relay.owns(shard));
-    if (own.length === 0 && look === '') return;
+    const { shards, look } = parseNotice(payload);
+    const own = shards.filter((shard) => this.o.relay.owns(shard));
+    if (own.length === 0 && !look) return;
     this.o.onWake('notification');
-    this.o.relay.wake(own, look !== '');
-  }
-
-  private tell(shards: readonly number[], look: boolean): void {
-    if (this.o.db.dialect.kind !== 'postgres') return;
-    for (const shard of shards) this.toTell.add(shard);
-    this.lookToo ||= look;
-    this.telling ??= this.tellAll();
-  }
-
-  private async tellAll(): Promise<void> {
-    await Promise.resolve(); // commits of the same turn share a notification
-    while (this.toTell.size > 0 || this.lookToo) {
-      const payload = `${[...this.toTell].join(',')};${this.lookToo ? 'look' : ''}`;
-      this.toTell = new Set();
-      this.lookToo = false;
-      try {
-        await execute(this.o.db.dataSource, 'select pg_notify($1, $2)', [this.channel, payload]);
-      } catch (error) {
-        this.o.onError(error); // relays poll, too
-      }
-    }
-    this.telling = undefined;
+    this.o.relay.wake(own, look);
   }
 }

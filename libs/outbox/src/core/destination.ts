@@ -68,7 +68,8 @@ export class Destination {
   private readonly batchSize: number;
   private outage: OutageState = UP;
   private probe: 'none' | 'waiting' | 'due' | Item = 'none';
-  private stopped = false;
+  private stoppedHere = false;
+  private stoppedForAll = false;
   private scheduled = false;
   private count = 0;
 
@@ -89,9 +90,9 @@ export class Destination {
     return this.count;
   }
 
-  /** An operator has stopped it. */
+  /** An operator has stopped it, in this process or in all. */
   get paused(): boolean {
-    return this.stopped;
+    return this.stoppedHere || this.stoppedForAll;
   }
 
   get state(): OutageState {
@@ -100,7 +101,7 @@ export class Destination {
 
   /** Nothing of it can go out now. */
   get closed(): boolean {
-    return this.stopped || this.outage.kind === 'down';
+    return this.paused || this.outage.kind === 'down';
   }
 
   /** It has its share of the memory: what is read for it waits in the parked table. */
@@ -116,18 +117,26 @@ export class Destination {
   /** Nothing is in a call, and nothing that is ready may go out. */
   get quiet(): boolean {
     if (this.count > 0 || this.scheduled) return false;
-    if (this.stopped || this.stop.aborted) return true;
+    if (this.paused || this.stop.aborted) return true;
     if (this.outage.kind === 'down') return this.probe !== 'due';
     return [...this.rings.values()].every((ring) => ring.length === 0);
   }
 
+  /** In this process. */
   pause(): void {
-    this.stopped = true;
+    this.stoppedHere = true;
   }
 
   resume(): void {
-    this.stopped = false;
+    this.stoppedHere = false;
     this.schedule();
+  }
+
+  /** What operators have said for all processes. */
+  obey(paused: boolean): void {
+    if (this.stoppedForAll === paused) return;
+    this.stoppedForAll = paused;
+    if (!paused) this.schedule();
   }
 
   /** What was halted may go on. */
@@ -176,7 +185,7 @@ export class Destination {
   }
 
   private fill(): void {
-    if (this.stopped || this.stop.aborted || this.o.halted()) return;
+    if (this.paused || this.stop.aborted || this.o.halted()) return;
     if (this.outage.kind === 'down') {
       if (this.probe === 'due') this.sendProbe();
       return;

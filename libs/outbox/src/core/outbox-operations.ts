@@ -46,6 +46,14 @@ export interface HeldKeyInfo extends OrderKey {
   readonly sinceMs: number | undefined;
 }
 
+/** What an operator has paused, until it is resumed: also for processes that start meanwhile. */
+export interface Pause {
+  /** Undefined: all of them, those that nobody knows yet too. */
+  readonly destination: string | undefined;
+  /** ms since the epoch, by the database's clock. */
+  readonly sinceMs: number;
+}
+
 /** What operators see and ask for, in any process: the relay that owns the shard carries it out. */
 export interface OutboxOperations {
   /** The newest first; `before`: those with a lower id, for the next page. */
@@ -61,4 +69,13 @@ export interface OutboxOperations {
 
   /** Lets the key go on without its head, which becomes (or stays) a dead letter. False: it is not held. */
   release(key: OrderKey): Promise<{ readonly shards: readonly number[] }>;
+
+  /** Nothing more goes out to the destination, or to any, whatever process it is. What is paused already stays as it is. */
+  pause(destination?: string): Promise<void>;
+
+  /** Ends the pause of the destination, or every pause. False: there was none. One of all is not ended for one of them. */
+  resume(destination?: string): Promise<boolean>;
+
+  /** The oldest first. */
+  pauses(): Promise<Pause[]>;
 }

@@ -1,4 +1,5 @@
 import type { FailedAttempt, NewEntry, OrderKey, ParkedEntry, StoredEntry } from './message.js';
+import type { Pause } from './outbox-operations.js';
 
 /** A shard that this process works on, with the token that fences its writes. */
 export interface ClaimedShard {
@@ -160,6 +161,9 @@ export interface OutboxStorage<Tx = unknown> {
 
   /** Remembers how far all is settled, for the next owner. */
   savePositions(positions: readonly OpenedShard[]): Promise<{ readonly fenced: readonly number[] }>;
+
+  /** What operators have paused, by `OutboxOperations`. Read before anything is sent, and now and then. */
+  pauses(): Promise<readonly Pause[]>;
 
   backlog(shards: readonly number[]): Promise<Backlog>;
 }

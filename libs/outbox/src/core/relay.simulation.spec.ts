@@ -47,6 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom('pause' as const, 'resume' as const),
       destination: fc.constantFrom('x', 'y'),
+      everywhere: fc.boolean(),
     }),
   },
   {

@@ -4,6 +4,7 @@ import { Deliveries } from './deliveries.js';
 import { HeldKeys } from './held-keys.js';
 import { fromFlow } from './item.js';
 import { orderKey, type StoredEntry } from './message.js';
+import { Pauses } from './pauses.js';
 import type { PumpResult, RelayDependencies, RelayStats } from './relay-types.js';
 import { Revisits } from './revisits.js';
 import type { ShardWork } from './shard-work.js';
@@ -45,6 +46,7 @@ export class OutboxRelay {
   private readonly deliveries: Deliveries;
   private readonly revisits: Revisits;
   private readonly careful: CarefulStart;
+  private readonly pauses: Pauses;
   private foundLate = 0;
   private lastError: string | undefined;
   private averageBytes = 0;
@@ -84,6 +86,7 @@ export class OutboxRelay {
       restart,
       onError,
     });
+    this.pauses = new Pauses({ ...d, destinations: () => this.deliveries.all });
     this.careful = new CarefulStart({
       storage,
       writer: this.deliveries.writer,
@@ -144,16 +147,18 @@ export class OutboxRelay {
    */
   wake(shards?: readonly number[], look = shards === undefined): void {
     if (look) this.lookWithin(0);
+    if (look) this.pauses.doubt();
     this.shards.touch(shards);
     this.woken = true;
     this.nap.abort();
   }
 
-  /** Sends nothing more to the destination, or to any, until `resume`; in this process. */
+  /** Sends nothing more to the destination, or to any, until `resume`; in this process. For all processes: `OutboxPauses`. */
   pause(destination?: string): void {
     for (const one of this.named(destination)) one.pause();
   }
 
+  /** Ends what `pause` has begun here; what is paused for all processes stays so. */
   resume(destination?: string): void {
     for (const one of this.named(destination)) one.resume();
     this.wake();
@@ -165,6 +170,7 @@ export class OutboxRelay {
       const before = { ...this.deliveries.totals };
       this.shards.touch();
       this.lookAtMs = 0;
+      this.pauses.doubt();
       const { read, nextInMs } = await this.step();
       await this.deliveries.quiet();
       // A caller that pumps until something has come must let it come: without shards, nothing above has waited for anything.
@@ -225,7 +231,7 @@ export class OutboxRelay {
       let napMs = ERROR_BACKOFF_MS;
       try {
         const { read, nextInMs = Infinity } = await this.exclusively(() => this.step());
-        await this.deliveries.roomy(end);
+        await this.roomy(end);
         idleRounds = read > 0 ? 0 : idleRounds + 1;
         if (read > 0) continue;
         // Soon at first: what follows a message is often another one.
@@ -234,6 +240,21 @@ export class OutboxRelay {
         this.failed(error);
       }
       if (await this.slept(napMs, end)) this.shards.touch();
+    }
+  }
+
+  /** What fills the memory may be paused: it is seen here that it may go on. */
+  private async roomy(end: AbortSignal): Promise<void> {
+    while (!end.aborted && this.deliveries.room < this.deliveries.capacity / 2) {
+      const nap = (this.nap = new AbortController());
+      await this.pauses.obey();
+      const alarm = this.d.clock.sleep(this.d.pollMs(), nap.signal).then(
+        () => nap.abort(),
+        () => undefined,
+      );
+      await this.deliveries.roomy(nap.signal);
+      nap.abort();
+      await alarm;
     }
   }
 
@@ -255,6 +276,7 @@ export class OutboxRelay {
 
   /** Reads what is new and what is due, and sets it going. */
   private async step(): Promise<{ read: number; nextInMs: number | undefined }> {
+    await this.pauses.obey();
     await this.claim();
     const nowMs = this.d.clock.monotonic();
     const [read, look] = await Promise.all([this.readFlow(), nowMs >= this.lookAtMs ? this.look() : undefined]);

@@ -1,5 +1,5 @@
 import { orderKey, type NewEntry, type OrderKey, type ParkedEntry, type StoredEntry } from '../core/message.js';
-import type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations } from '../core/outbox-operations.js';
+import type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations, Pause } from '../core/outbox-operations.js';
 import type {
   Backlog,
   Change,
@@ -35,6 +35,7 @@ export class MemoryOutboxStorage implements OutboxStorage<MemoryTransaction>, Ou
   private parked: Parked[] = [];
   private dead: Dead[] = [];
   private readonly shards = new Map<number, OpenedShard>();
+  private paused: Pause[] = [];
   private lastId = 0n;
   private lastDelayedId = 0n;
 
@@ -167,6 +168,21 @@ export class MemoryOutboxStorage implements OutboxStorage<MemoryTransaction>, Ou
     if (!row) return { shards: [] };
     row.requested = 'release';
     return { shards: [row.shard] };
+  }
+
+  async pause(destination?: string): Promise<void> {
+    if (this.paused.some((one) => one.destination === destination)) return;
+    this.paused.push({ destination, sinceMs: this.nowMs() });
+  }
+
+  async resume(destination?: string): Promise<boolean> {
+    const before = this.paused;
+    this.paused = before.filter((one) => destination !== undefined && one.destination !== destination);
+    return this.paused.length < before.length;
+  }
+
+  async pauses(): Promise<Pause[]> {
+    return [...this.paused];
   }
 
   private insert(entries: readonly NewEntry[]): void {

@@ -7,6 +7,7 @@ import type { RelayObserver } from '../core/relay-types.js';
 import { ShardMap } from '../core/shard-map.js';
 import { StoredMessage } from '../core/stored-message.js';
 import { DeadLetters, HeldKeyList } from '../dead-letters.js';
+import { OutboxPauses } from '../outbox-pauses.js';
 import { currentNamespace } from '../namespace.js';
 import { resolveOutboxOptions, type OutboxOptions } from '../outbox.options.js';
 import { RecordingPublisher } from './recording-publisher.js';
@@ -38,6 +39,7 @@ export class MemoryOutbox {
   readonly relay: OutboxRelay;
   readonly deadLetters: DeadLetters;
   readonly heldKeys: HeldKeyList;
+  readonly pauses: OutboxPauses;
   /** What has arrived, unless another publisher was given. */
   readonly published = new RecordingPublisher();
   private readonly options: ReturnType<typeof resolveOutboxOptions>;
@@ -64,6 +66,7 @@ export class MemoryOutbox {
     const requested = (): void => this.relay.wake();
     this.deadLetters = new DeadLetters(this.storage, codec, requested);
     this.heldKeys = new HeldKeyList(this.storage, requested);
+    this.pauses = new OutboxPauses(this.storage, requested);
     this.relay.assign([...Array(SHARDS).keys()]);
   }
 

@@ -105,6 +105,12 @@ export async function createOutboxTables(runner: QueryRunner, options: OutboxTab
   const rows = [...Array(shards).keys()].map((shard) => `(${shard}, ${HASH_VERSION}, ${SCHEMA_VERSION})`);
   await execute(runner, `insert into ${tables.shard} (shard, hash_version, schema_version) values ${rows.join(', ')}`);
 
+  // What operators have paused; an empty destination stands for all of them.
+  await create(
+    tables.pause,
+    `destination ${await byteWiseText(runner, MAX_DESTINATION_LENGTH)} not null primary key, paused_at bigint not null`,
+  );
+
   await create(
     tables.inbox,
     `consumer ${name} not null, message_id ${name} not null, processed_at bigint not null, primary key (consumer, message_id)`,
@@ -116,8 +122,8 @@ export async function dropOutboxTables(
   runner: QueryRunner,
   { tablePrefix }: Pick<OutboxTablesOptions, 'tablePrefix'> = {},
 ): Promise<void> {
-  const { inbox, shard, deadLetter, parked, entry, checkConstraints } = outboxTables(tablePrefix);
-  for (const table of [inbox, shard, deadLetter, parked, entry]) await execute(runner, `drop table ${table}`);
+  const { inbox, pause, shard, deadLetter, parked, entry, checkConstraints } = outboxTables(tablePrefix);
+  for (const table of [inbox, pause, shard, deadLetter, parked, entry]) await execute(runner, `drop table ${table}`);
   if (dialectOf(runner.dataSource).kind === 'postgres') await execute(runner, `drop function ${checkConstraints}()`);
 }
 

@@ -1,8 +1,9 @@
 import { execute, type Parameters } from 'nestjs-turnpike/dialect';
 import { orderKey, type OrderKey } from '../core/message.js';
-import type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations } from '../core/outbox-operations.js';
+import type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations, Pause } from '../core/outbox-operations.js';
 import { entryColumns, toHistory, toStoredEntry, type EntryRow } from './columns.js';
 import type { OutboxDb } from './outbox-db.js';
+import { pause, pauses, resume } from './pauses.js';
 import { ofKey } from './waiting-entries.js';
 
 interface DeadRow extends EntryRow {
@@ -109,6 +110,18 @@ export class TypeOrmOutboxOperations implements OutboxOperations {
       if (shards.size > 0) break; // a dead letter holds the key: what is parked is behind it
     }
     return { shards: [...shards] };
+  }
+
+  pause(destination?: string): Promise<void> {
+    return pause(this.db, destination);
+  }
+
+  resume(destination?: string): Promise<boolean> {
+    return resume(this.db, destination);
+  }
+
+  pauses(): Promise<Pause[]> {
+    return pauses(this.db);
   }
 
   private conditions(p: Parameters, { ids, topic, key, destination, namespace }: DeadLetterFilter): string[] {

@@ -7,6 +7,7 @@ export interface OutboxTables {
   readonly parked: string;
   readonly deadLetter: string;
   readonly shard: string;
+  readonly pause: string;
   readonly inbox: string;
   readonly checkpoint: string;
   /** On Postgres, a function that has all deferred constraints checked at once. */
@@ -21,6 +22,7 @@ export function outboxTables(prefix = DEFAULT_TABLE_PREFIX): OutboxTables {
     parked: `${prefix}outbox_parked`,
     deadLetter: `${prefix}dead_letter`,
     shard: `${prefix}outbox_shard`,
+    pause: `${prefix}outbox_pause`,
     inbox: `${prefix}inbox`,
     checkpoint: `${prefix}checkpoint`,
     checkConstraints: `${prefix}outbox_check_constraints`,

@@ -16,8 +16,8 @@ describe.each(testDatabases())('TypeOrmOutboxStorage on %s', (_name, open) => {
     serializeSqlite(database.dataSource);
   });
   beforeEach(async () => {
-    const { entry, parked, deadLetter, checkpoint } = outboxTables();
-    for (const table of [entry, parked, deadLetter, checkpoint])
+    const { entry, parked, deadLetter, pause, checkpoint } = outboxTables();
+    for (const table of [entry, parked, deadLetter, pause, checkpoint])
       await database.dataSource.query(`delete from ${table}`);
   });
   afterAll(() => database.close());

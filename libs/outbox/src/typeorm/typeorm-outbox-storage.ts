@@ -1,6 +1,7 @@
 import { TypeOrmCheckpointStore } from 'nestjs-turnpike/checkpoint';
 import type { QueryRunner } from 'typeorm';
 import type { NewEntry, OrderKey, ParkedEntry, StoredEntry } from '../core/message.js';
+import type { Pause } from '../core/outbox-operations.js';
 import type {
   Backlog,
   Change,
@@ -15,6 +16,7 @@ import type {
 } from '../core/outbox-storage.js';
 import { backlogOf } from './backlog.js';
 import type { OutboxDb } from './outbox-db.js';
+import { pauses } from './pauses.js';
 import { parsePosition, savePositions } from './positions.js';
 import { readEntries, readEntriesBelow } from './read-entries.js';
 import { rearrange } from './rearrange.js';
@@ -78,6 +80,10 @@ export class TypeOrmOutboxStorage implements OutboxStorage<QueryRunner> {
 
   async savePositions(positions: readonly OpenedShard[]) {
     return { fenced: await savePositions(this.db, positions) };
+  }
+
+  pauses(): Promise<Pause[]> {
+    return pauses(this.db);
   }
 
   backlog(shards: readonly number[]): Promise<Backlog> {
