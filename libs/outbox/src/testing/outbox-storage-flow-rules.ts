@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { StoredEntry } from '../core/message.js';
+import type { NewEntry, StoredEntry } from '../core/message.js';
 import type { Change, ClaimedShard } from '../core/outbox-storage.js';
 import { claim, entry, inFlow, messageIds, read, type OutboxStorageRule } from './outbox-storage-rule.js';
 
@@ -23,6 +23,29 @@ const publishing: readonly OutboxStorageRule[] = [
       assert.deepEqual({ ...rest, payload: [...payload] }, { ...published, payload: [0, 1, 255] });
       assert(id > 0n);
       assert(Math.abs(createdAtMs - Date.now()) < 3_600_000, `createdAtMs is ${createdAtMs}`);
+    },
+  ],
+  [
+    'gives back many entries at once, each with its own texts and bytes, whatever their sizes',
+    async (on) => {
+      const sizes = [0, 1, 300, 20_000, 7, 100_000, 16_384, 50];
+      const texts = ['Ã©', 'é', 'ascii', 'é', 'ASCII']; // as bytes, the second is the characters of the first
+      const published = Array.from({ length: 600 }, (_, n) =>
+        entry(randomUUID(), {
+          namespace: texts[n % 5] ?? '',
+          topic: texts[n % 3] ?? '',
+          key: n % 4 === 0 ? null : `key ${n % 7}`,
+          payload: Buffer.alloc(sizes[n % 8] ?? 0, String(n)),
+          headers: n % 2 === 0 ? {} : { n: texts[n % 5] ?? '' },
+        }),
+      );
+      await on.commit(...published);
+      const stored = await read(on, 1, 0n, 1000);
+      const plain = ({ messageId, namespace, topic, key, payload, headers }: NewEntry): unknown => [
+        [messageId, namespace, topic, key, headers],
+        Buffer.from(payload).toString('latin1'),
+      ];
+      assert.deepEqual(stored.map(plain), published.map(plain));
     },
   ],
   [

@@ -82,38 +82,7 @@ export function toStoredEntry(row: EntryRow): StoredEntry {
   };
 }
 
-/** The columns of `entryColumns`, in their order, as pg gives them. */
-export type EntryTuple = readonly [
-  id: string,
-  shard: number,
-  messageId: string,
-  namespace: string,
-  destination: string,
-  topic: string,
-  key: string | null,
-  payload: Uint8Array,
-  contentType: string,
-  headers: string,
-  createdAt: string,
-];
-
-export function fromTuple(row: EntryTuple): StoredEntry {
-  return {
-    id: BigInt(row[0]),
-    shard: row[1],
-    messageId: row[2],
-    namespace: row[3],
-    destination: row[4],
-    topic: row[5],
-    key: row[6],
-    payload: row[7],
-    contentType: row[8],
-    headers: toHeaders(row[9]),
-    createdAtMs: Number(row[10]),
-  };
-}
-
-function toHeaders(text: string): Readonly<Record<string, string>> {
+export function toHeaders(text: string): Readonly<Record<string, string>> {
   return text === '{}' ? NO_HEADERS : (JSON.parse(text) as Record<string, string>);
 }
 

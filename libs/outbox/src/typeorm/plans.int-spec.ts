@@ -27,10 +27,9 @@ describe.each(testDatabases().filter(([name]) => name === 'postgres'))('The plan
     );
     const shards = Array.from({ length: 64 }, (_, shard) => shard);
     const db = outboxDb(dataSource);
-    const read = readStatement(
-      db,
-      shards.map((shard) => ({ shard, after: 1000n, limit: 10 })),
-    );
+    const p = db.dialect.parameters();
+    const from = shards.map((shard) => ({ shard, after: 1000n, limit: 10 }));
+    const read = readStatement(db, from, p);
     const explain = async (statement: string, values: readonly unknown[]): Promise<string> => {
       const name = `p${Math.random().toString(36).slice(2)}`;
       const types = values.map((_, index) => (statement.match(new RegExp(`\\$${index + 1}::(\\w+\\[\\])`)) ?? [])[1]);
@@ -44,7 +43,7 @@ describe.each(testDatabases().filter(([name]) => name === 'postgres'))('The plan
       return rows.map((row) => row['QUERY PLAN']).join('\n');
     };
 
-    const readPlan = await explain(read.statement, read.values);
+    const readPlan = await explain(read, p.values);
     expect(readPlan).toContain('Index Scan using turnpike_outbox_entry_pkey');
     expect(readPlan).not.toMatch(/Seq Scan on turnpike_outbox_entry|Sort/);
 

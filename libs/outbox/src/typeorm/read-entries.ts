@@ -1,39 +1,27 @@
 import { execute } from 'nestjs-turnpike/dialect';
-import type { DataSource } from 'typeorm';
 import type { StoredEntry } from '../core/message.js';
 import type { ReadFrom } from '../core/outbox-storage.js';
-import { entryColumns, fromTuple, toStoredEntry, type EntryRow, type EntryTuple } from './columns.js';
+import { entryColumns, toStoredEntry, type EntryRow } from './columns.js';
+import { copyEntries } from './copy-entries.js';
 import type { OutboxDb } from './outbox-db.js';
-import { walks } from './walks.js';
+import { walks, type Values } from './walks.js';
 
 /** The next entries of each shard: a walk of (shard, id) from the last id, per shard. */
 export async function readEntries(db: OutboxDb, from: readonly ReadFrom[]): Promise<StoredEntry[]> {
-  const { statement, values } = readStatement(db, from);
-  if (db.dialect.kind === 'postgres') return (await tuples(db.dataSource, statement, values)).map(fromTuple);
-  const { rows } = await execute<EntryRow>(db.dataSource, statement, values);
+  if (db.dialect.kind === 'postgres') {
+    const copied = await copyEntries(db.dataSource, readStatement(db, from, inlined));
+    if (copied) return copied;
+  }
+  const p = db.dialect.parameters();
+  const { rows } = await execute<EntryRow>(db.dataSource, readStatement(db, from, p), p.values);
   return rows.map(toStoredEntry);
 }
 
-/** What we use of pg's Client. */
-interface PgClient {
-  query(config: { text: string; values: unknown[]; rowMode: 'array' }): Promise<{ rows: EntryTuple[] }>;
-}
+/** Numbers within the statement itself. */
+const inlined: Values = { add: (numbers) => `'{${String(numbers)}}'` };
 
-/** Rows as arrays, by the driver itself: making objects of them by way of TypeORM took a third of the time of reading. */
-async function tuples(dataSource: DataSource, text: string, values: unknown[]): Promise<EntryTuple[]> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    const client = (await runner.connect()) as PgClient;
-    dataSource.logger.logQuery(text, values, runner);
-    return (await client.query({ text, values, rowMode: 'array' })).rows;
-  } finally {
-    await runner.release();
-  }
-}
-
-export function readStatement(db: OutboxDb, from: readonly ReadFrom[]): { statement: string; values: unknown[] } {
-  const p = db.dialect.parameters();
-  const statement = walks(
+export function readStatement(db: OutboxDb, from: readonly ReadFrom[], p: Values): string {
+  return walks(
     db,
     p,
     from,
@@ -42,7 +30,6 @@ export function readStatement(db: OutboxDb, from: readonly ReadFrom[]): { statem
       `select ${entryColumns(db.dialect)} from ${db.tables.entry}
        where shard = ${value('shard')} and id > ${value('after')} order by id limit ${value('limit')}`,
   );
-  return { statement, values: p.values };
 }
 
 /** How many entries the second look brings back from each shard at a time: there should be none. */

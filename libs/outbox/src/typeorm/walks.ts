@@ -1,6 +1,9 @@
 import type { Parameters } from 'nestjs-turnpike/dialect';
 import type { OutboxDb } from './outbox-db.js';
 
+/** Takes a value, or all of a column's, into the statement; gives what stands for it in the text. */
+export type Values = Pick<Parameters, 'add'>;
+
 type Types<Row> = { readonly [Name in keyof Row]: 'int' | 'bigint' | 'text' };
 
 /**
@@ -12,7 +15,7 @@ type Types<Row> = { readonly [Name in keyof Row]: 'int' | 'bigint' | 'text' };
  */
 export function walks<Row extends object>(
   { dialect }: Pick<OutboxDb, 'dialect'>,
-  p: Parameters,
+  p: Values,
   rows: readonly Row[],
   types: Types<Row>,
   select: (value: (name: keyof Row & string) => string) => string,
