@@ -18,6 +18,8 @@ export interface ScanDensity {
  * and exact. It prints as lower-case hex, `low_high`, and `parse` reads that back; `[n, n)` is empty and allowed.
  */
 export class Partition {
+  #text: string | undefined;
+
   private constructor(
     readonly low: bigint,
     readonly high: bigint,
@@ -74,7 +76,8 @@ export class Partition {
   }
 
   toString(): string {
-    return `${this.low.toString(16)}_${this.high.toString(16)}`;
+    this.#text ??= `${this.low.toString(16)}_${this.high.toString(16)}`; // parts are looked up by it, for every message
+    return this.#text;
   }
 
   toJSON(): string {

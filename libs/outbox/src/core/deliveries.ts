@@ -128,11 +128,10 @@ export class Deliveries {
   }
 
   laneOf(work: ShardWork, key: OrderKey): Lane {
-    const id = orderKey(key) as string;
-    let lane = work.lanes.get(id);
+    let lane = work.lanes.get(key);
     if (!lane) {
-      lane = new Lane(work, this.named(key.destination), id, key, this.services);
-      work.lanes.set(id, lane);
+      lane = new Lane(work, this.named(key.destination), orderKey(key) as string, key, this.services);
+      work.lanes.set(key, lane);
     }
     return lane;
   }

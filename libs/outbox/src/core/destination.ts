@@ -13,7 +13,7 @@ export interface Source {
   readonly ready: boolean;
   enlisted: boolean;
   /** What the next call gets of it, at most `max`. `alone`: the call has nothing else yet. */
-  take(max: number, alone: boolean): Item[];
+  take(max: number, alone: boolean): readonly Item[];
   /**
    * Of what was taken, the call has ended: what has no error has arrived. `excused`: what has one is not to blame, and is
    * sent again.
@@ -218,9 +218,10 @@ export class Destination {
     const parts: Part[] = [];
     const again: Source[] = [];
     let room = Math.min(max, this.o.maxInFlight - this.count);
+    const ours = new Set<number>();
     for (let source = ring.shift(); source; source = ring.shift()) {
       source.enlisted = false;
-      const items = this.begun(source, source.take(room, parts.length === 0));
+      const items = this.begun(source, source.take(room, parts.length === 0), ours);
       if (items.length > 0) parts.push({ source, items });
       else if (parts.length > 0 && source.ready) {
         // Its next entry failed before: it has the next call for itself.
@@ -236,18 +237,21 @@ export class Destination {
     return parts;
   }
 
-  /** Those that may begin. Once a shard is found to be lost, nothing behind goes out. */
-  private begun(source: Source, items: Item[]): Item[] {
-    const lost = items.findIndex((item) => !this.o.mayBegin(item));
-    if (lost < 0) return items;
-    const withheld = items.splice(lost);
-    for (const item of withheld) this.o.onWithheld(item);
+  /** Those that may begin: all or none, because a source is of one shard. `ours`: shards that were asked about for this call. */
+  private begun(source: Source, items: readonly Item[], ours: Set<number>): readonly Item[] {
+    const [first] = items;
+    if (!first || ours.has(first.entry.shard)) return items;
+    if (this.o.mayBegin(first)) {
+      ours.add(first.entry.shard);
+      return items;
+    }
+    for (const item of items) this.o.onWithheld(item);
     source.ended(
-      withheld,
-      withheld.map(() => WITHHELD),
+      items,
+      items.map(() => WITHHELD),
       true,
     );
-    return items;
+    return [];
   }
 
   private send(namespace: string, parts: readonly Part[]): void {
@@ -274,7 +278,7 @@ export class Destination {
     const excused = this.learn(items, errors, durationMs);
     let at = 0;
     for (const { source, items: own } of parts) {
-      const results = errors.slice(at, at + own.length);
+      const results = errors.length === 0 ? errors : errors.slice(at, at + own.length);
       at += own.length;
       source.ended(own, results, excused);
     }

@@ -38,7 +38,7 @@ export class KeylessLane implements Source {
     return this.queue.length > 0 && !this.work.closing;
   }
 
-  take(max: number, alone: boolean): Item[] {
+  take(max: number, alone: boolean): readonly Item[] {
     const taken: Item[] = [];
     for (let next = this.queue.peek(); next && taken.length < max; next = this.queue.peek()) {
       if (next.attempts > 0 && (!alone || taken.length > 0)) break;
@@ -52,7 +52,8 @@ export class KeylessLane implements Source {
 
   ended(items: readonly Item[], errors: readonly (Error | undefined)[], excused: boolean): void {
     const again: Item[] = [];
-    for (const [index, item] of items.entries()) {
+    for (let index = 0; index < items.length; index += 1) {
+      const item = items[index] as Item;
       const error = errors[index];
       if (!error) this.sent(item);
       else if (excused) again.push(item);

@@ -38,6 +38,7 @@ type LaneState =
 
 const FLOWING: LaneState = { kind: 'flowing' };
 const PARKED: LaneState = { kind: 'parked' };
+const NONE: readonly Item[] = [];
 
 /**
  * The entries of one key on their way to one destination, in order: one publish call at a time, and none while an earlier
@@ -135,20 +136,26 @@ export class Lane implements Source {
   }
 
   /** What the next call may have of it, at most `max`; an entry that failed before goes in a call of its own. */
-  take(max: number, alone: boolean): Item[] {
-    const taken: Item[] = [];
-    if (!this.ready) return taken;
-    const limit = this.destination.ordered ? max : 1;
-    for (let next = this.queue.peek(); next && taken.length < limit; next = this.queue.peek()) {
-      if (next.attempts > 0 && (!alone || taken.length > 0)) break;
-      if (next.from === 'flow' && !this.s.heldKeys.enter(this.id, idOf(next))) break;
-      this.queue.shift();
+  take(max: number, alone: boolean): readonly Item[] {
+    const first = this.ready ? this.next(alone) : undefined;
+    if (!first) return NONE;
+    const taken = [first];
+    const limit = this.destination.ordered && first.attempts === 0 ? max : 1;
+    while (taken.length < limit) {
+      const next = this.next(false);
+      if (!next) break;
       taken.push(next);
-      if (next.attempts > 0) break;
     }
-    if (taken.length > 0) this.call = { items: taken, parked: this.state.kind === 'sending' };
+    this.call = { items: taken, parked: this.state.kind === 'sending' };
     this.work.begin(taken.length);
     return taken;
+  }
+
+  private next(alone: boolean): Item | undefined {
+    const next = this.queue.peek();
+    if (!next || (next.attempts > 0 && !alone)) return undefined;
+    if (next.from === 'flow' && !this.s.heldKeys.enter(this.id, idOf(next))) return undefined;
+    return this.queue.shift();
   }
 
   get ready(): boolean {
@@ -158,16 +165,17 @@ export class Lane implements Source {
   ended(items: readonly Item[], errors: readonly (Error | undefined)[], excused: boolean): void {
     const parked = this.call?.parked ?? false;
     this.call = undefined;
-    const failed: Item[] = [];
-    for (const [index, item] of items.entries()) {
+    let failed = NONE;
+    for (let index = 0; index < items.length; index += 1) {
+      const item = items[index] as Item;
       const sent = errors[index] === undefined;
       if (item.from === 'flow') this.s.heldKeys.leave(this.id, idOf(item), sent);
-      if (!sent) failed.push(item);
+      if (!sent) failed = [...failed, item];
       else if (this.state.kind === 'sending' && parked) this.state.sent.push(idOf(item));
       else this.settle(item);
     }
-    if (excused) this.putBack(failed, parked);
-    else this.firstFailed(failed, errors, parked);
+    if (failed.length > 0 && excused) this.putBack(failed, parked);
+    else if (failed.length > 0) this.firstFailed(failed, errors, parked);
     this.goOn();
     this.work.end(items.length);
   }
@@ -249,7 +257,7 @@ export class Lane implements Source {
 
   private rest(): void {
     const idle = this.queue.length === 0 && !this.call && this.changes === 0;
-    if (this.state.kind === 'flowing' && idle) this.work.lanes.delete(this.id);
+    if (this.state.kind === 'flowing' && idle) this.work.lanes.delete(this.key);
   }
 
   /** Gives what has arrived of what was being sent. */

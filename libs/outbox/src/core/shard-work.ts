@@ -1,4 +1,5 @@
 import { Checkpointer } from 'nestjs-turnpike/checkpoint';
+import { ByOrderKey } from './by-order-key.js';
 import { fromFlow, type Item } from './item.js';
 import type { KeylessLane } from './keyless-lane.js';
 import type { Lane } from './lane.js';
@@ -11,8 +12,8 @@ import type { ClaimedShard, OpenedShard } from './outbox-storage.js';
  */
 export class ShardWork {
   readonly claim: ClaimedShard;
-  /** By `orderKey`; those of entries without a key by destination and namespace. */
-  readonly lanes = new Map<string, Lane>();
+  readonly lanes = new ByOrderKey<Lane>();
+  /** By destination and namespace. */
   readonly keyless = new Map<string, KeylessLane>();
   /** Ids of keyless parked entries that are here, so that they are not loaded twice. */
   readonly loaded = new Set<bigint>();
