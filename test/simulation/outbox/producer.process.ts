@@ -11,7 +11,7 @@ import { hear, tell, type FromCollector, type ProcessOptions, type ProducerSetti
 /**
  * Publishes 1 to 4 messages a transaction, several transactions at a time, over some keys, until it is told to stop. Half of
  * the transactions roll back: before the outbox has written, or after, in place of the COMMIT. Some COMMITs are slow. No row
- * of the producer's own serializes the keys: a ledger gets one new row a transaction.
+ * of the producer's own serializes the keys: a ledger gets one new row a transaction, with its messages.
  */
 const { name, port, database, keys, overlapping } = JSON.parse(process.argv[2] ?? '') as ProcessOptions &
   ProducerSettings;
@@ -57,7 +57,7 @@ async function transact(tx: string): Promise<void> {
   let returnedNs: string | undefined;
   try {
     await runner.startTransaction();
-    await runner.query(`insert into ledger (tx) values ('${tx}')`);
+    await runner.query(`insert into ledger values ('${tx}', '${messages.map(({ id }) => id).join(' ')}')`);
     await outbox.publish(runner, ...messages.map(({ id, key }) => ({ topic: 't', id, key, payload: { id } })));
     await sleep(randomInt(10));
     if (fate === 0) throw new Error('rolled back early');
