@@ -1,7 +1,7 @@
 import { fixed } from 'nestjs-turnpike/timing';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
 import { describe, expect, it } from 'vitest';
-import { NonRetryableError } from '../outbox.errors.js';
+import { NonRetryableError, PublisherUnavailableError } from '../outbox.errors.js';
 import { MemoryOutbox, type MemoryOutboxOptions } from '../testing/memory-outbox.js';
 import { RecordingPublisher } from '../testing/recording-publisher.js';
 
@@ -102,3 +102,35 @@ describe('A dead letter that is requeued', () => {
     expect(publisher.payloads()).toEqual([2, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 });
+
+describe('On a quiet system', () => {
+  it('one message that always fails is a dead letter after its attempts: alone, it makes no outage', async () => {
+    const { clock, publisher, publish, outbox } = start(() => new Error('no'), { retry: fixed(5, 1000).withJitter(0) });
+    await publish('k', 'poison');
+    await pass(clock, 60_000);
+    expect(publisher.attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
+    expect(await outbox.deadLetters.list()).toMatchObject([{ key: 'k', attempts: 5 }]);
+  });
+
+  it.each<[string, Error, string[]]>([
+    ['says that it is away', new PublisherUnavailableError('away'), ['a']],
+    ['only fails', new Error('no'), ['a', 'b', 'c', 'd']],
+  ])('an outage of ten minutes burns no attempt of any message: a destination that %s', async (_what, error, keys) => {
+    let away = true;
+    const { clock, publisher, publish, outbox } = start(() => (away ? error : undefined), {
+      retry: fixed(2, 1000).withJitter(0),
+    });
+    for (const key of keys) await publish(key, ...TEN);
+    await pass(clock, 600_000);
+    expect([publisher.messages, await outbox.deadLetters.list()]).toEqual([[], []]);
+    away = false;
+    await pass(clock, 60_000);
+    for (const key of keys) expect(publisher.payloads(key)).toEqual(TEN);
+    expect(new Set(publisher.messages.map(({ attempt }) => attempt))).toEqual(new Set([1]));
+  });
+});
+
+/** In steps: what goes on without timers has its turns between them. */
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 250) await clock.advance(250);
+}
