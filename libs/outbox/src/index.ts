@@ -45,6 +45,7 @@ export {
   type DeadLetterSelection,
   type ListOptions as DeadLetterListOptions,
 } from './dead-letters.js';
+export { OutboxOperator, type OutboxOperatorOptions } from './outbox-operator.js';
 export { OutboxPauses } from './outbox-pauses.js';
 export type { DeadLetter, DeadLetterFilter, HeldKeyInfo, OutboxOperations, Pause } from './core/outbox-operations.js';
 export type { FailedAttempt, OrderKey } from './core/message.js';

@@ -1,3 +1,4 @@
+import type { TypeOrmLeaseStore } from 'nestjs-turnpike/lessor';
 import type { Backlog } from './core/outbox-storage.js';
 import type { OutboxDatabase } from './outbox-database.js';
 import { SECTION, type OutboxRuntime } from './outbox-runtime.js';
@@ -44,9 +45,13 @@ export class OutboxStatus {
 
   /** Who relays which shards right now, in order. A shard that nobody relays is not among them. */
   async owners(): Promise<ShardOwner[]> {
-    const leases = await this.runtime.leases.leases(SECTION);
-    return leases.flatMap(({ partition: { low, high }, holder, endsInMs }) =>
-      Array.from({ length: Number(high - low) }, (_, n) => ({ shard: Number(low) + n, processId: holder, endsInMs })),
-    );
+    return ownersOf(this.runtime.leases);
   }
+}
+
+export async function ownersOf(store: TypeOrmLeaseStore): Promise<ShardOwner[]> {
+  const leases = await store.leases(SECTION);
+  return leases.flatMap(({ partition: { low, high }, holder, endsInMs }) =>
+    Array.from({ length: Number(high - low) }, (_, n) => ({ shard: Number(low) + n, processId: holder, endsInMs })),
+  );
 }

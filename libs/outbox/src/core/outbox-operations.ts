@@ -70,6 +70,9 @@ export interface OutboxOperations {
   /** Lets the key go on without its head, which becomes (or stays) a dead letter. False: it is not held. */
   release(key: OrderKey): Promise<{ readonly shards: readonly number[] }>;
 
+  /** How many requests to requeue, purge or release are still to be carried out. */
+  outstanding(): Promise<number>;
+
   /** Nothing more goes out to the destination, or to any, whatever process it is. What is paused already stays as it is. */
   pause(destination?: string): Promise<void>;
 

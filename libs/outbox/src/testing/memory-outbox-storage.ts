@@ -170,6 +170,10 @@ export class MemoryOutboxStorage implements OutboxStorage<MemoryTransaction>, Ou
     return { shards: [row.shard] };
   }
 
+  async outstanding(): Promise<number> {
+    return [...this.parked, ...this.dead].filter(({ requested }) => requested !== null).length;
+  }
+
   async pause(destination?: string): Promise<void> {
     if (this.paused.some((one) => one.destination === destination)) return;
     this.paused.push({ destination, sinceMs: this.nowMs() });

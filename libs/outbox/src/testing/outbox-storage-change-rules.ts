@@ -219,13 +219,16 @@ export const changeRules: readonly OutboxStorageRule[] = [
         { kind: 'requeue', from: 'dead', shard: 1, id: a, key, attempts: 2, history: HISTORY },
       ]);
       assert.deepEqual(await on.storage.requests([2], 9), []);
+      assert.equal(await on.operations.outstanding(), 1);
       await change(on, of, { kind: 'requeue', id: a });
       assert.deepEqual(await on.storage.requests([1], 9), []);
+      assert.equal(await on.operations.outstanding(), 0);
 
       await change(on, of, { kind: 'remove', ids: [a] }, { kind: 'passOn', key: KEY });
       assert.deepEqual(await on.operations.release(KEY), { shards: [1] });
       const [release] = await on.storage.requests([1], 9);
       assert.deepEqual([release?.kind, release?.from, release?.id], ['release', 'parked', b]);
+      assert.equal(await on.operations.outstanding(), 1);
       assert.deepEqual(await on.operations.release({ ...KEY, key: 'another' }), { shards: [] });
     },
   ],

@@ -112,6 +112,18 @@ export class TypeOrmOutboxOperations implements OutboxOperations {
     return { shards: [...shards] };
   }
 
+  /** Only marked rows are in the index on (requested, shard) that each count walks. */
+  async outstanding(): Promise<number> {
+    const { dataSource, tables } = this.db;
+    const marked = (table: string): string =>
+      `(select count(*) from ${table} where requested in ('requeue', 'purge', 'release'))`;
+    const { rows } = await execute<{ outstanding: string | number }>(
+      dataSource,
+      `select ${marked(tables.parked)} + ${marked(tables.deadLetter)} as outstanding`,
+    );
+    return Number(rows[0]?.outstanding ?? 0);
+  }
+
   pause(destination?: string): Promise<void> {
     return pause(this.db, destination);
   }
