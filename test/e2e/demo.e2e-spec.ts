@@ -18,7 +18,7 @@ describe.each(testDatabases())('The demo on %s', (_name, open) => {
 
   beforeAll(async () => {
     database = await open();
-    app = await createApp(database.url, { logger: ['error', 'fatal'] });
+    app = await createApp({ databaseUrl: database.url }, { logger: ['error', 'fatal'] });
     await app.listen(0, '127.0.0.1');
     client = new DemoClient(await app.getUrl());
   });

@@ -30,7 +30,7 @@ describe.each(testDatabases())('A second app in the process of the demo, both on
   beforeAll(async () => {
     databases = [await open(), await open({ migrations: [...outboxMigrations] })];
     second = await startOutboxApp(databases[1].url, {}, { providers: [Notes] });
-    demo = await createApp(databases[0].url, { logger: false });
+    demo = await createApp({ databaseUrl: databases[0].url }, { logger: false });
     await demo.listen(0, '127.0.0.1');
     client = new DemoClient(await demo.getUrl());
   });

@@ -8,7 +8,7 @@ import { DemoClient, someOrders } from '../support/demo-client.js';
 describe.each(testDatabases())('The demo on %s', (_name, open) => {
   it('delivers 200 orders placed at once: each one once, in order per customer, and revenue adds up', async () => {
     const database = await open();
-    const app = await createApp(database.url, { logger: ['error', 'fatal'] });
+    const app = await createApp({ databaseUrl: database.url }, { logger: ['error', 'fatal'] });
     onTestFinished(async () => {
       await app.close();
       await database.close();

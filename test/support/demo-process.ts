@@ -18,8 +18,8 @@ export class DemoProcess extends DemoClient {
   }
 
   /** Resolves when it listens, on a free port; rejects with what it printed when it ends before. */
-  static async start(main: string, databaseUrl: string): Promise<DemoProcess> {
-    const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, NO_COLOR: '1' };
+  static async start(main: string, databaseUrl: string, settings: Record<string, string> = {}): Promise<DemoProcess> {
+    const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, NO_COLOR: '1', ...settings };
     const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const killIt = () => child.kill('SIGKILL');
     process.once('exit', killIt);

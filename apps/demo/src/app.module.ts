@@ -11,6 +11,8 @@ import { LessorModule } from 'nestjs-turnpike/lessor';
 import { OutboxModule } from 'nestjs-turnpike/outbox';
 import { QueueModule } from 'nestjs-turnpike/queue';
 import type { DataSourceOptions } from 'typeorm';
+import { brokerOf, type BrokerSettings } from './broker/broker.js';
+import { BrokerModule } from './broker/broker.module.js';
 import { databaseOptions } from './database/database.js';
 import { openMigrated } from './database/migrate.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
@@ -21,13 +23,20 @@ import { RevenueModule } from './revenue/revenue.module.js';
 /** How long what a process has leased or claimed lies idle after it died. Short, so that a demo shows it. */
 const TAKEOVER_MS = 3000;
 
+export interface DemoOptions {
+  readonly databaseUrl: string;
+  /** Where orders go on their way to being delivered. Default: they stay in the process. */
+  readonly broker?: BrokerSettings | undefined;
+}
+
 /**
  * An order service in three steps: OrdersModule places orders, DeliveriesModule delivers what was placed, RevenueModule
  * adds up what was delivered.
  */
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl }: { readonly databaseUrl: string }): DynamicModule {
+  static forRoot({ databaseUrl, broker: settings }: DemoOptions): DynamicModule {
+    const chosen = settings && { settings, broker: brokerOf(settings) };
     return {
       module: AppModule,
       imports: [
@@ -45,7 +54,10 @@ export class AppModule {
         }),
         PrometheusModule.register({ defaultMetrics: { enabled: false } }),
 
-        OutboxModule.forRoot({ relay: { claimDurationMs: TAKEOVER_MS } }),
+        OutboxModule.forRoot({
+          relay: { claimDurationMs: TAKEOVER_MS },
+          ...(chosen ? { publisher: chosen.broker.publisher } : {}),
+        }),
         QueueModule.forRoot({ claimMs: TAKEOVER_MS }),
         BarrierModule.forRoot(), // shows which customers' orders the outbox holds
         CheckpointModule.forRoot(),
@@ -53,6 +65,7 @@ export class AppModule {
 
         OrdersModule,
         DeliveriesModule,
+        BrokerModule.register(chosen),
         RevenueModule,
         OperationsModule,
       ],

@@ -2,13 +2,14 @@ import { Logger } from '@nestjs/common';
 import { checkInteger } from 'nestjs-turnpike/timing';
 import { collectDefaultMetrics } from 'prom-client';
 import type { AddressInfo } from 'node:net';
+import { brokerSettings } from './broker/broker.js';
 import { createApp } from './create-app.js';
 import { databaseUrl } from './database/database.js';
 
 const logger = new Logger('Demo');
 const wantedPort = Number(process.env['PORT'] || 3000);
 checkInteger('PORT', wantedPort, 0, 65_535);
-const app = await createApp(databaseUrl());
+const app = await createApp({ databaseUrl: databaseUrl(), broker: brokerSettings() });
 // Of the process, and so not the app's to register: a process can have two apps.
 collectDefaultMetrics();
 // Exit code 0 after a clean stop. Nest's default is to end by the signal, once more.

@@ -20,7 +20,7 @@ export class DeliveriesService {
    * a lower one and committed later. The price is that deliveries take turns.
    */
   @OnOutboxMessage('order.placed', { consumer: 'deliveries' })
-  async deliver({ id, customerId, number }: PlacedOrder, { tx }: DeliveryContext): Promise<void> {
+  async deliver({ id, customerId, number }: PlacedOrder, { tx }: Pick<DeliveryContext, 'tx'>): Promise<void> {
     const position = await nextOf('deliveries', tx);
     await tx.insert(Delivery, { position, orderId: id, customerId, number, deliveredAt: new Date() });
   }

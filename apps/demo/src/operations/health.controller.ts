@@ -6,6 +6,7 @@ import { CheckpointHealthIndicator } from 'nestjs-turnpike/checkpoint';
 import { LessorHealthIndicator } from 'nestjs-turnpike/lessor';
 import { OutboxHealthIndicator } from 'nestjs-turnpike/outbox';
 import { QueueHealthIndicator } from 'nestjs-turnpike/queue';
+import { BrokerHealthIndicator } from '../broker/broker.health.js';
 
 @ApiTags('operations')
 @Controller('health')
@@ -17,6 +18,7 @@ export class HealthController {
     private readonly barrier: BarrierHealthIndicator,
     private readonly checkpoint: CheckpointHealthIndicator,
     private readonly lessor: LessorHealthIndicator,
+    private readonly broker: BrokerHealthIndicator,
   ) {}
 
   @Get()
@@ -28,6 +30,7 @@ export class HealthController {
       () => this.barrier.check(),
       () => this.checkpoint.check(),
       () => this.lessor.check(),
+      () => this.broker.check(),
     ]);
   }
 }
