@@ -4,6 +4,7 @@ import type { QueryRunner } from 'typeorm';
 import { MAX_DESTINATION_LENGTH, MAX_TEXT_LENGTH } from '../core/encode-message.js';
 import { HASH_VERSION } from '../core/shard-map.js';
 import { DEFAULT_SHARDS, outboxTables } from './tables.js';
+import { writeFunction } from './write-function.js';
 
 /** How each database names what the tables need. */
 const TYPES: Record<
@@ -75,7 +76,7 @@ export async function createOutboxTables(runner: QueryRunner, options: OutboxTab
   if (kind === 'sqlite') await index(tables.entry, 'read', 'shard, id');
   if (kind === 'postgres') {
     await execute(runner, autovacuumForAQueue(tables.entry));
-    await execute(runner, checkConstraintsFunction(tables.checkConstraints));
+    await execute(runner, writeFunction(tables));
   }
 
   const requested = 'requested varchar(10)';
@@ -122,9 +123,9 @@ export async function dropOutboxTables(
   runner: QueryRunner,
   { tablePrefix }: Pick<OutboxTablesOptions, 'tablePrefix'> = {},
 ): Promise<void> {
-  const { inbox, pause, shard, deadLetter, parked, entry, checkConstraints } = outboxTables(tablePrefix);
+  const { inbox, pause, shard, deadLetter, parked, entry, write } = outboxTables(tablePrefix);
   for (const table of [inbox, pause, shard, deadLetter, parked, entry]) await execute(runner, `drop table ${table}`);
-  if (dialectOf(runner.dataSource).kind === 'postgres') await execute(runner, `drop function ${checkConstraints}()`);
+  if (dialectOf(runner.dataSource).kind === 'postgres') await execute(runner, `drop function ${write}`);
 }
 
 /** Rows live for moments: by the default of 20 % of the table, a burst would leave its dead rows in every reader's way. */
@@ -133,9 +134,4 @@ function autovacuumForAQueue(table: string): string {
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_cost_delay = 0
   )`;
-}
-
-/** A statement cannot be part of another one, but a function can: it saves publishing transactions a round trip. */
-function checkConstraintsFunction(name: string): string {
-  return `create function ${name}() returns void language plpgsql as $$ begin set constraints all immediate; end $$`;
 }

@@ -10,8 +10,8 @@ export interface OutboxTables {
   readonly pause: string;
   readonly inbox: string;
   readonly checkpoint: string;
-  /** On Postgres, a function that has all deferred constraints checked at once. */
-  readonly checkConstraints: string;
+  /** On Postgres, the function that writes entries. */
+  readonly write: string;
 }
 
 export function outboxTables(prefix = DEFAULT_TABLE_PREFIX): OutboxTables {
@@ -25,7 +25,7 @@ export function outboxTables(prefix = DEFAULT_TABLE_PREFIX): OutboxTables {
     pause: `${prefix}outbox_pause`,
     inbox: `${prefix}inbox`,
     checkpoint: `${prefix}checkpoint`,
-    checkConstraints: `${prefix}outbox_check_constraints`,
+    write: `${prefix}outbox_write`,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Due, NewEntry } from '../core/message.js';
 import { PublishLockTimeoutError } from '../outbox.errors.js';
 import { messageValues, newEntryColumns } from './columns.js';
 import type { OutboxDb } from './outbox-db.js';
+import { callOfWriteFunction } from './write-function.js';
 
 /**
  * Writes a transaction's entries, right before its COMMIT.
@@ -43,35 +44,14 @@ function chunks(entries: readonly NewEntry[]): (readonly NewEntry[])[] {
   return starts.map((start) => entries.slice(start, start + ROWS_PER_STATEMENT));
 }
 
-/**
- * One statement, one round trip: has deferred constraints checked (at COMMIT, when we hold our locks, such a check might
- * wait for one who waits for them), bounds the waiting, takes the locks, and inserts.
- *
- * Rejected: locks joined to the rows (a join drops rows), `exists(select from locks)` (takes only the first lock), a CTE
- * that nothing refers to (never runs), and one INSERT per message (two transactions then deadlock).
- */
-function insertOnPostgres({ tables }: OutboxDb): string {
-  return `
-  with prepared as materialized (
-    select ${tables.checkConstraints}(), set_config('lock_timeout', $1, true)
-  ), locks as materialized (
-    select pg_advisory_xact_lock(hashtext('${tables.entry}'), shard) from unnest($2::int[]) as shard
-    where (select count(*) from prepared) >= 0
-  )
-  insert into ${tables.entry}
-    (shard, message_id, namespace, destination, topic, "key", payload, content_type, headers, created_at)
-  select shard, message_id, namespace, destination, topic, "key", payload, content_type, headers,
-         (extract(epoch from clock_timestamp()) * 1000)::bigint
-  from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::text[])
-    with ordinality as e(shard, message_id, namespace, destination, topic, "key", payload, content_type, headers, place)
-  where (select count(*) from locks) >= 0
-  order by place`;
-}
-
 async function writeOnPostgres(db: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
   const rows = entries.map(messageValues);
   const columns = (rows[0] ?? []).map((_, column) => rows.map((row) => row[column]));
-  await execute(runner, insertOnPostgres(db), [String(db.publishLockTimeoutMs), shardsOf(entries), ...columns]);
+  await execute(runner, callOfWriteFunction(db.tables), [
+    String(db.publishLockTimeoutMs),
+    shardsOf(entries),
+    ...columns,
+  ]);
 }
 
 /**
