@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lessor: FOUNDATION,
   queue: FOUNDATION,
   outbox: [...FOUNDATION, 'checkpoint', 'barrier', 'lessor'],
+  dashboard: [...FOUNDATION, 'checkpoint', 'barrier', 'lessor', 'queue', 'outbox'],
 };
 
 const MAX_LINES = 400;

@@ -1,0 +1,59 @@
+import { ManualClock } from 'nestjs-turnpike/timing/testing';
+import { describe, expect, it } from 'vitest';
+import { PacedReading } from './paced-reading.js';
+
+describe('PacedReading', () => {
+  const clock = new ManualClock();
+
+  it('reads again no sooner than after nine times as long as it took', async () => {
+    let reads = 0;
+    const reading = new PacedReading(async () => {
+      await clock.sleep(50);
+      return (reads += 1);
+    }, clock);
+    const first = reading.refresh();
+    await clock.advance(50);
+    await first;
+    expect([reading.value, reading.ageMs]).toEqual([1, 50]);
+
+    await clock.advance(449);
+    await reading.refresh(); // at once: nothing is read
+    expect(reads).toBe(1);
+    await clock.advance(1);
+    const second = reading.refresh();
+    await clock.advance(50);
+    await second;
+    expect([reads, reading.value]).toEqual([2, 2]);
+  });
+
+  it('asks nothing more while it is being answered', async () => {
+    let reads = 0;
+    const reading = new PacedReading(() => {
+      reads += 1;
+      return clock.sleep(60_000);
+    }, clock);
+    const first = reading.refresh();
+    await clock.advance(30_000);
+    expect(reading.refresh()).toBe(first);
+    expect([reads, reading.value, reading.ageMs]).toEqual([1, undefined, 0]);
+    await clock.advance(30_000);
+    await first;
+  });
+
+  it('keeps what it had when a reading fails, and says why', async () => {
+    let fails = false;
+    const reading = new PacedReading(async () => {
+      if (fails) throw new Error('connection refused');
+      return 'read';
+    }, clock);
+    await reading.refresh();
+    expect([reading.value, reading.problem]).toEqual(['read', undefined]);
+    fails = true;
+    await clock.advance(1000);
+    await reading.refresh();
+    expect([reading.value, reading.problem, reading.ageMs]).toEqual(['read', 'connection refused', 1000]);
+    fails = false;
+    await reading.refresh();
+    expect([reading.problem, reading.ageMs]).toEqual([undefined, 0]);
+  });
+});
