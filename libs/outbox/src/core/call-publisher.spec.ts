@@ -1,3 +1,7 @@
+import { getEventListeners } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ManualClock } from 'nestjs-turnpike/timing/testing';
 import { describe, expect, it } from 'vitest';
 import { PublishError } from '../outbox.errors.js';
@@ -97,4 +101,29 @@ describe('A call of a publisher', () => {
     const ended = await call(() => new Promise(() => undefined), AbortSignal.abort());
     expect(ended.endedMs).toBe(GRACE_MS);
   });
+
+  // Taken out to see it fail: `AbortSignal.any` in place of `abortedWith`.
+  it('leaves nothing behind that lives as long as the relay, whatever the publisher leaves on its signal', async () => {
+    const stop = new AbortController().signal;
+    const signals: WeakRef<AbortSignal>[] = [];
+    for (let calls = 0; calls < 20; calls += 1) {
+      await call(async (_messages, { signal }) => {
+        signal.addEventListener('abort', () => signal.reason);
+        signals.push(new WeakRef(signal));
+      }, stop);
+    }
+    await collectGarbage();
+    expect(signals.filter((signal) => signal.deref() !== undefined)).toEqual([]);
+    expect(getEventListeners(stop, 'abort')).toEqual([]);
+  });
 });
+
+/** Node does so when it sees fit, unless it is asked in this way. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  for (let turn = 0; turn < 3; turn += 1) {
+    await setImmediate(); // what the running turn has touched stays alive until it is over
+    gc();
+  }
+}
