@@ -2,6 +2,7 @@
 /** @import { History, OutboxSnapshot, Snapshot } from '../src/core/snapshot.js' */
 /** @import { StreamState } from './stream.js' */
 import { deadLetters } from './dead-letters.js';
+import { destinations } from './destinations.js';
 import { byId, h, setAttribute, setText } from './dom.js';
 import { duration } from './format.js';
 import { heldKeys } from './held-keys.js';
@@ -9,7 +10,7 @@ import { plots } from './plots.js';
 import { queues } from './queues.js';
 import { BASE } from './requests.js';
 import { shards } from './shards.js';
-import { barriers, checkpoints, destinations } from './simple-tables.js';
+import { barriers, checkpoints } from './simple-tables.js';
 import { follow } from './stream.js';
 import { tiles } from './tiles.js';
 
@@ -61,7 +62,7 @@ function renderOutbox(outbox, atMs) {
   show.shards(outbox);
   show.heldKeys(outbox, atMs);
   show.deadLetters(outbox);
-  show.destinations(outbox.destinations);
+  show.destinations(outbox);
 }
 
 /** @template T @param {string} id @param {readonly T[]} all @param {(all: readonly T[]) => void} render */

@@ -1,5 +1,5 @@
 // @ts-check
-/** @import { BarrierSnapshot, CheckpointSnapshot, DestinationSnapshot } from '../src/core/snapshot.js' */
+/** @import { BarrierSnapshot, CheckpointSnapshot } from '../src/core/snapshot.js' */
 import { byId, h, setAttribute, setText } from './dom.js';
 import { age, count, duration } from './format.js';
 import { table } from './table.js';
@@ -9,27 +9,6 @@ export function badge(cell, text, tone) {
   const made = cell.firstElementChild ?? cell.appendChild(h('span', { class: 'badge' }));
   setText(made, text);
   setAttribute(made, 'data-tone', tone);
-}
-
-/** @returns {(destinations: readonly DestinationSnapshot[]) => void} */
-export function destinations() {
-  const rows = table({
-    caption: 'Destinations',
-    empty: 'There is no destination.',
-    keyOf: (/** @type {DestinationSnapshot} */ { name }) => name,
-    columns: [
-      { title: 'Name', class: 'strong', text: ({ name }) => name },
-      {
-        title: 'State',
-        fill: (cell, { state }) => badge(cell, state, state === 'open' ? 'good' : state === 'away' ? 'bad' : 'warn'),
-      },
-      { title: 'In flight', class: 'number', text: ({ inFlight }) => count(inFlight) },
-      { title: 'In memory', class: 'number', text: ({ buffered }) => count(buffered) },
-      { title: 'Reason', class: 'reason', text: ({ reason }) => reason ?? '–' },
-    ],
-  });
-  byId('destinations').replaceChildren(rows.element);
-  return (all) => rows.show(all);
 }
 
 /** @returns {(checkpoints: readonly CheckpointSnapshot[]) => void} */

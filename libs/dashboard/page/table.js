@@ -7,7 +7,7 @@ import { h, keepFocus, setAttribute, setText } from './dom.js';
  *
  * @template Row
  * @typedef {{ title: string, class?: string, text?: (row: Row) => string,
- *   fill?: (cell: HTMLElement, row: Row) => void, action?: { text: string, label: (row: Row) => string, press: (row: Row) => void } }} Column
+ *   fill?: (cell: HTMLElement, row: Row) => void, action?: { text: string | ((row: Row) => string), label: (row: Row) => string, press: (row: Row) => void } }} Column
  */
 
 /**
@@ -44,7 +44,7 @@ export function table({ caption, columns, keyOf, empty, most = Infinity }) {
           const row = shown.get(key);
           if (row !== undefined) action?.press(row);
         };
-        const button = action ? h('button', { type: 'button', class: 'small', onclick: press }, action.text) : null;
+        const button = action ? h('button', { type: 'button', class: 'small', onclick: press }) : null;
         return h('td', { role: 'cell', 'data-label': title, class: action ? 'action' : name }, button);
       }),
     );
@@ -80,7 +80,7 @@ export function table({ caption, columns, keyOf, empty, most = Infinity }) {
       columns.forEach(({ text, fill, action }, at) => {
         const td = /** @type {HTMLElement} */ (row.children[at]);
         if (fill) fill(td, item);
-        else if (action) setAttribute(td.firstElementChild ?? td, 'aria-label', action.label(item));
+        else if (action) label(/** @type {Element} */ (td.firstElementChild), action, item);
         else setText(td, text?.(item) ?? '');
       });
       if (!known) rows.set(key, row);
@@ -107,4 +107,10 @@ export function table({ caption, columns, keyOf, empty, most = Infinity }) {
 /** @param {string} title @param {string | undefined} name */
 function heading(title, name) {
   return h('th', { role: 'columnheader', scope: 'col', class: name }, title);
+}
+
+/** @template Row @param {Element} button @param {NonNullable<Column<Row>['action']>} action @param {Row} row */
+function label(button, { text, label: labelOf }, row) {
+  setText(button, typeof text === 'string' ? text : text(row));
+  setAttribute(button, 'aria-label', labelOf(row));
 }

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Post, Req, Res, UseGuards, VERSION_NEUTRAL, type Type } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
-import { askedIds, askedKey, asId } from './core/asked-for.js';
+import { askedDestination, askedIds, askedKey, asId } from './core/asked-for.js';
 import { Dashboard } from './dashboard.js';
 import { RequestGuard } from './dashboard.guard.js';
 import type { ResolvedDashboardOptions } from './dashboard.options.js';
@@ -84,6 +84,18 @@ class DashboardController {
         `release of a key of the outbox ${name}, for ${key.destination}: ${released ? 'done' : 'not held'}`,
       );
       return { count: released ? 1 : 0 };
+    });
+  }
+
+  @Post('outboxes/:name/destinations/:action')
+  async changeDestination(@Req() request: PageRequest, @Res() response: ServerResponse): Promise<void> {
+    const { action } = request.params;
+    await this.ofOutbox(request, response, `To ${action} a destination`, async ({ name, parts: { pauses } }) => {
+      const asked = askedDestination(await jsonBody(request));
+      if (asked === undefined || (action !== 'pause' && action !== 'resume')) return MALFORMED;
+      const changed = (await pauses[action](asked ?? undefined)) ?? true;
+      this.dashboard.log(`${action} of ${asked ?? 'all destinations'} of the outbox ${name}`);
+      return { count: changed ? 1 : 0 };
     });
   }
 

@@ -71,6 +71,8 @@ const CHANGING = [
   '/outboxes/a/dead-letters/requeue',
   '/outboxes/a/dead-letters/purge',
   '/outboxes/a/held-keys/release',
+  '/outboxes/a/destinations/pause',
+  '/outboxes/a/destinations/resume',
   '/queues/q/dead-letters/requeue',
   '/queues/q/dead-letters/purge',
 ];

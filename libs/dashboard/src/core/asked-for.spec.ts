@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askedIds, askedKey, asId } from './asked-for.js';
+import { askedDestination, askedIds, askedKey, asId } from './asked-for.js';
 
 describe('What the page asks for', () => {
   it('is ids of 64 bits, as text', () => {
@@ -29,5 +29,11 @@ describe('What the page asks for', () => {
     expect(askedKey({ ...key, namespace: undefined })).toBeUndefined();
     expect(askedKey({ ...key, key: 7 })).toBeUndefined();
     expect(askedKey({ ...key, key: 'x'.repeat(1001) })).toBeUndefined();
+  });
+
+  it('is a destination by its name, or all of them', () => {
+    expect(askedDestination({ destination: 'billing' })).toBe('billing');
+    expect(askedDestination({ destination: null })).toBeNull();
+    expect([askedDestination({}), askedDestination({ destination: 7 })]).toEqual([undefined, undefined]);
   });
 });

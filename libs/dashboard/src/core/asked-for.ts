@@ -30,8 +30,10 @@ export function askedKey(body: unknown): AskedKey | undefined {
   return { namespace, destination, key };
 }
 
-export function askedDestination(body: unknown): string | undefined {
-  return asText(fieldOf(body, 'destination'));
+/** `{ destination }`; null: all of them. */
+export function askedDestination(body: unknown): string | null | undefined {
+  const destination = fieldOf(body, 'destination');
+  return destination === null ? null : asText(destination);
 }
 
 function asText(value: unknown): string | undefined {

@@ -24,6 +24,8 @@ export interface OutboxSnapshot {
   /** The held keys are more than are shown. */
   readonly moreHeldKeys: boolean;
   readonly destinations: readonly DestinationSnapshot[];
+  /** Since when all are paused, in all processes, by the database's clock; null: they are not. */
+  readonly allPausedSinceMs: number | null;
   /** Of this process, since its start. */
   readonly totals: {
     readonly published: number;
@@ -82,6 +84,8 @@ export interface DestinationSnapshot {
   readonly inFlight: number;
   readonly buffered: number;
   readonly reason: string | null;
+  /** Since when an operator has it paused, in all processes, by the database's clock; null: nobody has. */
+  readonly pausedSinceMs: number | null;
 }
 
 export interface QueueSnapshot {

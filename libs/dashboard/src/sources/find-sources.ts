@@ -1,7 +1,7 @@
 import { ModuleRef, type DiscoveryService } from '@nestjs/core';
 import { PersistentBarrier } from 'nestjs-turnpike/barrier';
 import { Checkpoints } from 'nestjs-turnpike/checkpoint';
-import { DeadLetters, HeldKeyList, OutboxRelay, OutboxStatus, outboxToken } from 'nestjs-turnpike/outbox';
+import { DeadLetters, HeldKeyList, OutboxPauses, OutboxRelay, OutboxStatus, outboxToken } from 'nestjs-turnpike/outbox';
 import { Queue } from 'nestjs-turnpike/queue';
 import type { Clock } from 'nestjs-turnpike/timing';
 import { OutboxSource } from './outbox-source.js';
@@ -29,6 +29,7 @@ export function findSources({ discovery, moduleRef, clock, intervalMs }: Lookup)
         relay: get(OutboxRelay, status.name),
         deadLetters: get(DeadLetters, status.name),
         heldKeys: get(HeldKeyList, status.name),
+        pauses: get(OutboxPauses, status.name),
       };
       return new OutboxSource(parts, clock, intervalMs);
     }),

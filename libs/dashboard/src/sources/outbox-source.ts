@@ -2,8 +2,10 @@ import type {
   DeadLetters,
   HeldKeyInfo,
   HeldKeyList,
+  OutboxPauses,
   OutboxRelay,
   OutboxStatus,
+  Pause,
   RelayStats,
   ShardOwner,
 } from 'nestjs-turnpike/outbox';
@@ -11,7 +13,7 @@ import type { Clock } from 'nestjs-turnpike/timing';
 import { HistoryRing } from '../core/history-ring.js';
 import { PacedReading } from '../core/paced-reading.js';
 import { Rates } from '../core/rates.js';
-import type { HeldKeySnapshot, OutboxSnapshot, Point, ShardsOfProcess } from '../core/snapshot.js';
+import type { DestinationSnapshot, HeldKeySnapshot, OutboxSnapshot, Point, ShardsOfProcess } from '../core/snapshot.js';
 
 const HELD_KEYS_SHOWN = 100;
 const POINTS_KEPT = 900;
@@ -21,6 +23,7 @@ export interface OutboxParts {
   readonly relay: OutboxRelay;
   readonly deadLetters: DeadLetters;
   readonly heldKeys: HeldKeyList;
+  readonly pauses: OutboxPauses;
 }
 
 /** One outbox of the app, as the page shows it. */
@@ -37,13 +40,17 @@ export class OutboxSource {
     private readonly clock: Clock,
     intervalMs: number,
   ) {
-    const { status, heldKeys } = parts;
+    const { status, heldKeys, pauses } = parts;
     this.name = status.name ?? 'default';
     this.rates = new Rates(0.8 * intervalMs, 5 * intervalMs);
     this.backlog = new PacedReading(() => status.backlog(), clock);
     // One after the other: the connections are the app's.
     this.waiting = new PacedReading(
-      async () => ({ owners: await status.owners(), keys: await heldKeys.list({ limit: HELD_KEYS_SHOWN + 1 }) }),
+      async () => ({
+        owners: await status.owners(),
+        keys: await heldKeys.list({ limit: HELD_KEYS_SHOWN + 1 }),
+        pauses: await pauses.list(),
+      }),
       clock,
     );
   }
@@ -77,7 +84,8 @@ export class OutboxSource {
       backlog,
       heldKeys: waiting ? waiting.keys.slice(0, HELD_KEYS_SHOWN).map(toHeldKey) : null,
       moreHeldKeys: (waiting?.keys.length ?? 0) > HELD_KEYS_SHOWN,
-      destinations: stats.destinations.map((one) => ({ ...one, reason: one.reason ?? null })),
+      destinations: destinationsOf(stats, waiting?.pauses ?? []),
+      allPausedSinceMs: waiting?.pauses.find(({ destination }) => destination === undefined)?.sinceMs ?? null,
       totals: {
         published: status.published,
         sent: stats.sent,
@@ -116,6 +124,22 @@ export class OutboxSource {
       ...(foundLate === 0 ? [] : [`${foundLate} messages had been passed over and were delivered late.`]),
     ];
   }
+}
+
+/** Those of this process, and those that are paused and only others have. */
+function destinationsOf({ destinations }: RelayStats, pauses: readonly Pause[]): DestinationSnapshot[] {
+  const pausedSince = new Map(pauses.map(({ destination, sinceMs }) => [destination, sinceMs]));
+  const own = destinations.map((one) => ({
+    ...one,
+    reason: one.reason ?? null,
+    pausedSinceMs: pausedSince.get(one.name) ?? null,
+  }));
+  const others = pauses.flatMap(({ destination: name, sinceMs }) =>
+    name === undefined || own.some((one) => one.name === name)
+      ? []
+      : [{ name, state: 'paused' as const, inFlight: 0, buffered: 0, reason: null, pausedSinceMs: sinceMs }],
+  );
+  return [...own, ...others];
 }
 
 function byProcess(owners: readonly ShardOwner[]): ShardsOfProcess[] {
