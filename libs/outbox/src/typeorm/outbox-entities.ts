@@ -50,7 +50,7 @@ export class OutboxEntryEntity extends MessageColumns {}
 
 /** A message that waits: failed or delayed (an id below 0), until `availableAt`; or behind a failed one of its key, with none. */
 @Entity({ name: TABLES.parked, synchronize: false })
-@Index(['shard', 'destination', 'availableAt'])
+@Index(['shard', 'destination', 'availableAt'], { where: 'available_at is not null' })
 export class OutboxParkedEntity extends MessageColumns {
   @Column({ type: 'integer' })
   attempts!: number;

@@ -15,7 +15,8 @@ interface KeyRow {
 
 /**
  * What is due for these destinations: a walk of the index on (shard, destination, available_at) for each of them, which
- * leaves out what waits behind heads, and what is due for destinations that take nothing now.
+ * leaves out what waits behind heads, and what is due for destinations that take nothing now. The time is a `select` of its own:
+ * Postgres asks its clock anew for each row otherwise, and so looks at all of them.
  */
 export async function dueEntries(
   db: OutboxDb,
@@ -52,7 +53,7 @@ export async function dueEntries(
     WALK,
     (value) =>
       `select ${parkedColumns(dialect)}, available_at from ${tables.parked}
-       where shard = ${value('shard')} and destination = ${value('destination')} and available_at <= ${dialect.nowMs}
+       where shard = ${value('shard')} and destination = ${value('destination')} and available_at <= (select ${dialect.nowMs})
        order by available_at limit ${limit}`,
   );
   const { rows } = await execute<ParkedRow>(
