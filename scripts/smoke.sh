@@ -25,3 +25,4 @@ cd "$app"
 npm install --prefer-offline --no-audit --no-fund
 timeout 60 node load-entries.mjs
 timeout 60 node app.mjs
+DATABASE_URL=sqlite:smoke.sqlite timeout 60 npx nestjs-turnpike status

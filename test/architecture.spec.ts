@@ -48,7 +48,9 @@ describe('the architecture', () => {
   it('has a row in the import table for each lib, and the check reaches each of them', () => {
     const libs = readdirSync(new URL('libs', root));
     expect(Object.keys(MAY_IMPORT).toSorted()).toEqual(libs.toSorted());
-    expect(files).toEqual(expect.arrayContaining(libs.map((lib) => `libs/${lib}/src/index.ts`)));
+    // The command line is an entry for the shell, and has no public one.
+    const entries = libs.map((lib) => `libs/${lib}/src/${lib === 'cli' ? 'main' : 'index'}.ts`);
+    expect(files).toEqual(expect.arrayContaining(entries));
   });
 });
 
@@ -144,6 +146,8 @@ describe('a file that breaks a rule is caught', () => {
     [shell, `import { Module } from '@nestjs/common'; import { counterProvider } from '#nest';`],
     [shell, `// import { Barrier } from 'nestjs-turnpike/barrier';`],
     [shell, '\n'.repeat(400)],
+    ['libs/cli/src/database/data-source-file.ts', `const load = (file: string) => import(file);`],
+    ['libs/cli/src/run.ts', `import { OutboxOperator } from 'nestjs-turnpike/outbox';`],
     ['apps/demo/src/main.ts', `import { Outbox } from 'nestjs-turnpike/outbox'; import { App } from './app.js';`],
     ['test/e2e/demo.e2e-spec.ts', `import { AppModule } from '../../apps/demo/src/app.module.js';`],
     ['bench/outbox.ts', `import { open } from '../test/support/databases.js';`],
