@@ -6,6 +6,8 @@ export const benches: Readonly<Record<string, () => Promise<{ readonly default: 
   checkpoint: () => import('./checkpoint.bench.js'),
   lessor: () => import('./lessor.bench.js'),
   outbox: () => import('./outbox.bench.js'),
+  'outbox-backlog': () => import('./outbox-backlog.bench.js'),
+  'outbox-held-key': () => import('./outbox-held-key.bench.js'),
   publishers: () => import('./publishers.bench.js'),
   queue: () => import('./queue.bench.js'),
 };
