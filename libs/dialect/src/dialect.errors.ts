@@ -32,3 +32,15 @@ export class SqliteDeadlockError extends DialectError {
     );
   }
 }
+
+/** LISTEN succeeded, and then a notification that was sent to the channel did not come. */
+export class NotificationsUnheardError extends DialectError {
+  readonly code = 'TURNPIKE_NOTIFICATIONS_UNHEARD';
+
+  constructor(channel: string) {
+    super(
+      `No notification of channel ${channel} arrives, as behind a connection pooler in transaction mode: what other processes ` +
+        `do is found by polling, which takes longer. Let the DataSource connect to Postgres itself, or by a pooler in session mode.`,
+    );
+  }
+}

@@ -16,4 +16,9 @@ export { serializeSqlite } from './serialize-sqlite.js';
 export { checkServer } from './check-server.js';
 
 // Errors
-export { DialectError, SqliteDeadlockError, UnsupportedDatabaseError } from './dialect.errors.js';
+export {
+  DialectError,
+  NotificationsUnheardError,
+  SqliteDeadlockError,
+  UnsupportedDatabaseError,
+} from './dialect.errors.js';

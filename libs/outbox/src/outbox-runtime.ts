@@ -87,6 +87,7 @@ export class OutboxRuntime implements OnApplicationBootstrap, OnModuleDestroy {
       onWake: (kind) => metrics.woken(kind),
       onError: (error) =>
         this.logger.warn(`Other processes were not told of new messages, and will poll: ${String(error)}`),
+      onUnheard: (error) => this.logger.warn(error.message),
     });
     this.pruner = new InboxPruner(database.db, options.inboxRetentionMs, relay.clock, (error) =>
       this.logger.warn(`Pruning the inbox failed, and is tried again: ${String(error)}`),

@@ -13,6 +13,8 @@ export interface WakeUpsOptions {
   readonly processIntervalMs: number;
   readonly onWake: (kind: WakeUpKind) => void;
   readonly onError: (error: unknown) => void;
+  /** Notifications cannot arrive here. */
+  readonly onUnheard: (error: Error) => void;
 }
 
 /** How long an idle relay waits at most where processes cannot tell each other. */
@@ -70,7 +72,10 @@ export class WakeUps {
       this.o.db.dataSource,
       channelOf(this.o.db),
       (payload) => this.heard(payload),
-      () => (this.listening = false),
+      (unheard) => {
+        this.listening = false;
+        if (unheard) this.o.onUnheard(unheard);
+      },
     );
   }
 
