@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 
-export { freePort };
-
 /** How a server is started on a port of loopback, with its data in a directory. */
 const commands = {
   redis: (port: number, directory: string) =>

