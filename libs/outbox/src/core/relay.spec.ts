@@ -299,6 +299,23 @@ describe('A shard', () => {
   });
 });
 
+describe('A backlog', () => {
+  // Taken out to see it fail: `Deliveries.room`, and `maxPerKey`.
+  it.each<[string, (n: number) => string, number, number]>([
+    ['of many keys is read as far as four batches', (n) => `k${n}`, 400, 0],
+    ['of one key has an eighth of that, and waits in the parked table', () => 'k', 50, 5000],
+  ])('%s', async (_what, keyOf, most, parked) => {
+    const bench = new Bench({ d: { publish: never } }, { batchSize: 100, publishTimeoutMs: 3_600_000 });
+    bench.relay.start();
+    await bench.publish(...many(5000, (n) => ({ key: keyOf(n) })));
+    for (let rounds = 0; rounds < 600; rounds += 1) {
+      await bench.run(50);
+      expect(bench.relay.stats().destinations[0]?.buffered).toBeLessThanOrEqual(most);
+    }
+    expect(await bench.tables.backlog(SHARDS)).toMatchObject({ pending: 5000 - parked, parked });
+  });
+});
+
 describe('What reading has passed over', () => {
   it('is found within a minute, delivered and told; also after its shard was lost meanwhile', async () => {
     const publisher = new HoldingPublisher();
