@@ -45,8 +45,8 @@ const PLOTS = [
 const WINDOW_S = 300;
 const LEAST_WINDOW_S = 60;
 const HEIGHT = 150;
-/** The steps of an axis that counts. */
-const WHOLE = [1, 10, 100, 1000, 10_000, 100_000].flatMap((n) => [n, 2 * n, 5 * n]);
+/** The steps of an axis of whole numbers. */
+const WHOLE = Array.from({ length: 9 }, (_, power) => 10 ** power).flatMap((n) => [n, 2 * n, 5 * n]);
 /** Points that are further apart have nothing between them: nobody looked. */
 const GAP_MS = 5000;
 
@@ -172,20 +172,20 @@ function optionsOf(series, format, width, onCursor) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'turnpike' }, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [(chart) => onCursor(chart.cursor.idx)] },
     scales: {
       x: { range: (_chart, min, max) => span(min, max) },
-      y: { range: (_chart, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] },
+      y: { range: (_chart, _min, max) => [0, Math.max(format === duration ? 10 : 1, (max ?? 0) * 1.1)] },
     },
     axes: [
       { ...axis, size: 30, space: 70, values: '{HH}:{mm}:{ss}' },
       {
         ...axis,
         size: 58,
-        incrs: format === count ? WHOLE : undefined,
+        incrs: format === rate ? undefined : WHOLE,
         values: (_chart, splits) => splits.map((value) => format(value)),
       },
     ],

@@ -87,8 +87,9 @@ export class Dashboard implements OnApplicationBootstrap, OnModuleDestroy {
   private async sample(): Promise<string> {
     const { clock, options } = this.d;
     const answered = new AbortController();
-    const late = clock.sleep(PATIENCE * options.intervalMs, answered.signal).catch(() => undefined);
-    await Promise.race([this.sources.refresh(), late]);
+    const patienceMs = PATIENCE * options.intervalMs;
+    const late = clock.sleep(patienceMs, answered.signal).catch(() => undefined);
+    await Promise.race([this.sources.refresh(patienceMs), late]);
     answered.abort();
     const snapshot: Snapshot = { atMs: clock.now(), process: this.process, ...this.sources.snapshot() };
     return JSON.stringify(snapshot);

@@ -5,12 +5,16 @@ import { PacedReading } from './paced-reading.js';
 describe('PacedReading', () => {
   const clock = new ManualClock();
 
-  it('reads again no sooner than after nine times as long as it took', async () => {
+  it('takes no more than its share of the time', async () => {
     let reads = 0;
-    const reading = new PacedReading(async () => {
-      await clock.sleep(50);
-      return (reads += 1);
-    }, clock);
+    const reading = new PacedReading(
+      async () => {
+        await clock.sleep(50);
+        return (reads += 1);
+      },
+      clock,
+      0.1,
+    );
     const first = reading.refresh();
     await clock.advance(50);
     await first;
@@ -18,6 +22,7 @@ describe('PacedReading', () => {
 
     await clock.advance(449);
     await reading.refresh(); // at once: nothing is read
+    await reading.refresh(0.5);
     expect(reads).toBe(1);
     await clock.advance(1);
     const second = reading.refresh();
@@ -26,12 +31,36 @@ describe('PacedReading', () => {
     expect([reads, reading.value]).toEqual([2, 2]);
   });
 
+  it('waits for its turn where that is soon', async () => {
+    let reads = 0;
+    const reading = new PacedReading(
+      async () => {
+        await clock.sleep(100);
+        reads += 1;
+      },
+      clock,
+      0.25,
+    );
+    void reading.refresh();
+    await clock.advance(200); // it was over after 100, and is not to be read before 400
+    const refreshed = reading.refresh(200);
+    await clock.advance(299);
+    expect(reads).toBe(1);
+    await clock.advance(1);
+    await refreshed;
+    expect(reads).toBe(2);
+  });
+
   it('asks nothing more while it is being answered', async () => {
     let reads = 0;
-    const reading = new PacedReading(() => {
-      reads += 1;
-      return clock.sleep(60_000);
-    }, clock);
+    const reading = new PacedReading(
+      () => {
+        reads += 1;
+        return clock.sleep(60_000);
+      },
+      clock,
+      0.1,
+    );
     const first = reading.refresh();
     await clock.advance(30_000);
     expect(reading.refresh()).toBe(first);
@@ -42,10 +71,14 @@ describe('PacedReading', () => {
 
   it('keeps what it had when a reading fails, and says why', async () => {
     let fails = false;
-    const reading = new PacedReading(async () => {
-      if (fails) throw new Error('connection refused');
-      return 'read';
-    }, clock);
+    const reading = new PacedReading(
+      async () => {
+        if (fails) throw new Error('connection refused');
+        return 'read';
+      },
+      clock,
+      0.1,
+    );
     await reading.refresh();
     expect([reading.value, reading.problem]).toEqual(['read', undefined]);
     fails = true;

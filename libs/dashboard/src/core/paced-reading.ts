@@ -1,11 +1,10 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 
-/** A reading takes at most the tenth part of the time: what took 50 ms is read again after 450 ms at the soonest. */
-const PAUSE = 9;
-
 /**
  * What was read last from a database, and how long ago. However large its tables are and however often it is asked,
  * reading costs the database no more than a share of its time, and one that hangs is not asked twice.
+ *
+ * `share` 0.1: what took 50 ms is read again after 450 ms at the soonest.
  */
 export class PacedReading<T> {
   private running: Promise<void> | undefined;
@@ -16,6 +15,7 @@ export class PacedReading<T> {
   constructor(
     private readonly read: () => Promise<T>,
     private readonly clock: Clock,
+    private readonly share: number,
   ) {}
 
   /** Undefined: nothing was read yet. */
@@ -33,15 +33,19 @@ export class PacedReading<T> {
     return this.failure;
   }
 
-  /** Reads unless it is too soon; resolves when what is being read has been. It does not reject: see `problem`. */
-  refresh(): Promise<void> {
-    if (this.running) return this.running;
-    if (this.clock.monotonic() < this.notBeforeMs) return Promise.resolve();
-    this.running = this.readOnce().finally(() => (this.running = undefined));
+  /**
+   * Reads, and resolves when that is done. When it is too soon it waits for its time, if that comes within `patienceMs`, or
+   * else reads nothing. It does not reject: see `problem`.
+   */
+  refresh(patienceMs = 0): Promise<void> {
+    const waitMs = this.notBeforeMs - this.clock.monotonic();
+    if (!this.running && waitMs > patienceMs) return Promise.resolve();
+    this.running ??= this.readOnce(waitMs).finally(() => (this.running = undefined));
     return this.running;
   }
 
-  private async readOnce(): Promise<void> {
+  private async readOnce(waitMs: number): Promise<void> {
+    if (waitMs > 0) await this.clock.sleep(waitMs);
     const beganMs = this.clock.monotonic();
     try {
       this.last = { value: await this.read(), atMs: beganMs };
@@ -50,6 +54,6 @@ export class PacedReading<T> {
       this.failure = error instanceof Error ? error.message : String(error);
     }
     const endedMs = this.clock.monotonic();
-    this.notBeforeMs = endedMs + PAUSE * (endedMs - beganMs);
+    this.notBeforeMs = endedMs + (endedMs - beganMs) * (1 / this.share - 1);
   }
 }

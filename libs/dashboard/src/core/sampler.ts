@@ -12,6 +12,8 @@ export interface SamplerOptions<S> {
 
 /** How many glances there are to an interval. */
 const GLANCES = 5;
+/** News may be ahead of the database: so many glances from it on are samples. */
+const EAGER = 4;
 
 /**
  * Takes samples while somebody looks, one series for all who do, and does nothing at all while nobody does. Whoever comes
@@ -48,21 +50,25 @@ export class Sampler<S> {
   }
 
   private async run(end: AbortSignal): Promise<void> {
+    let eager = 0;
     while (!end.aborted) {
       const seen = this.o.glance();
       const sample = await this.o.sample();
       if (end.aborted) return;
       this.latest = sample;
       for (const viewer of this.viewers) viewer(sample);
-      await this.untilNews(seen, end);
+      const news = await this.nap(eager > 0 ? 1 : GLANCES, seen, end);
+      eager = news ? EAGER : eager - 1;
     }
   }
 
-  private async untilNews(seen: string, end: AbortSignal): Promise<void> {
+  /** For so many glances, or until there is news: true. */
+  private async nap(glances: number, seen: string, end: AbortSignal): Promise<boolean> {
     const { clock, intervalMs, glance } = this.o;
-    for (let n = 0; n < GLANCES && !end.aborted; n += 1) {
+    for (let n = 0; n < glances && !end.aborted; n += 1) {
       await clock.sleep(intervalMs / GLANCES, end).catch(() => undefined);
-      if (glance() !== seen) return;
+      if (glance() !== seen) return true;
     }
+    return false;
   }
 }

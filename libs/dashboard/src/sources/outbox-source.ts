@@ -43,7 +43,7 @@ export class OutboxSource {
     const { status, heldKeys, pauses } = parts;
     this.name = status.name ?? 'default';
     this.rates = new Rates(0.8 * intervalMs, 5 * intervalMs);
-    this.backlog = new PacedReading(() => status.backlog(), clock);
+    this.backlog = new PacedReading(() => status.backlog(), clock, 0.1);
     // One after the other: the connections are the app's.
     this.waiting = new PacedReading(
       async () => ({
@@ -52,6 +52,7 @@ export class OutboxSource {
         pauses: await pauses.list(),
       }),
       clock,
+      0.3,
     );
   }
 
@@ -65,8 +66,8 @@ export class OutboxSource {
     return `${heldKeys} ${deadLettered} ${shards}`;
   }
 
-  async refresh(): Promise<void> {
-    await Promise.all([this.backlog.refresh(), this.waiting.refresh()]);
+  async refresh(patienceMs: number): Promise<void> {
+    await Promise.all([this.backlog.refresh(), this.waiting.refresh(patienceMs)]);
   }
 
   /** What is known now. Waits for nothing. */

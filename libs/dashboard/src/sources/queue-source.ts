@@ -11,7 +11,7 @@ export class QueueSource {
     readonly queue: Queue<unknown>,
     clock: Clock,
   ) {
-    this.stats = new PacedReading(() => queue.stats(), clock);
+    this.stats = new PacedReading(() => queue.stats(), clock, 0.1);
   }
 
   get name(): string {

@@ -42,9 +42,10 @@ export class Sources {
     return this.found.outboxes.map((one) => one.glance()).join(',');
   }
 
-  /** Asks the databases. Does not reject. */
-  async refresh(): Promise<void> {
-    await Promise.all([...this.found.outboxes, ...this.found.queues].map((one) => one.refresh()));
+  /** Asks the databases. What may be asked within `patienceMs` is waited for. Does not reject. */
+  async refresh(patienceMs: number): Promise<void> {
+    const { outboxes, queues } = this.found;
+    await Promise.all([...outboxes.map((one) => one.refresh(patienceMs)), ...queues.map((one) => one.refresh())]);
   }
 
   snapshot(): Seen {
