@@ -7,7 +7,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The demo as a process of its own, which can be killed. */
+/** The demo as a process of its own, which can be killed. It relays by itself unless the settings say otherwise. */
 export class DemoProcess extends DemoClient {
   private constructor(
     url: string,
@@ -19,7 +19,7 @@ export class DemoProcess extends DemoClient {
 
   /** Resolves when it listens, on a free port; rejects with what it printed when it ends before. */
   static async start(main: string, databaseUrl: string, settings: Record<string, string> = {}): Promise<DemoProcess> {
-    const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, NO_COLOR: '1', ...settings };
+    const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, NO_COLOR: '1', WORKERS: '0', ...settings };
     const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const killIt = () => child.kill('SIGKILL');
     process.once('exit', killIt);

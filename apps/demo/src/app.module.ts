@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, ValidationPipe } from '@nestjs/common';
-import { APP_PIPE } from '@nestjs/core';
+import { APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { ClsPluginTransactional } from '@nestjs-cls/transactional';
 import { TransactionalAdapterTypeOrm } from '@nestjs-cls/transactional-adapter-typeorm';
@@ -8,8 +8,9 @@ import { ClsModule } from 'nestjs-cls';
 import { BarrierModule } from 'nestjs-turnpike/barrier';
 import { CheckpointModule } from 'nestjs-turnpike/checkpoint';
 import { LessorModule } from 'nestjs-turnpike/lessor';
-import { OutboxModule } from 'nestjs-turnpike/outbox';
+import { OutboxModule, type RelayOptions } from 'nestjs-turnpike/outbox';
 import { QueueModule } from 'nestjs-turnpike/queue';
+import { exponential } from 'nestjs-turnpike/timing';
 import type { DataSourceOptions } from 'typeorm';
 import { brokerOf, type BrokerSettings } from './broker/broker.js';
 import { BrokerModule } from './broker/broker.module.js';
@@ -17,16 +18,28 @@ import { databaseOptions } from './database/database.js';
 import { openMigrated } from './database/migrate.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { SameSiteGuard } from './operations/same-site.guard.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { RevenueModule } from './revenue/revenue.module.js';
+import { StoryModule } from './story/story.module.js';
 
-/** How long what a process has leased or claimed lies idle after it died. Short, so that a demo shows it. */
+// Short, so that a demo shows it.
+/** How long what a process has leased or claimed lies idle after it died. */
 const TAKEOVER_MS = 3000;
+/** When what failed is tried again; without end. */
+const RETRY = exponential(0, 250, 1000);
+/** How soon a process sees what another one has published: SQLite cannot tell. */
+const SQLITE_POLL_MS = 100;
 
 export interface DemoOptions {
   readonly databaseUrl: string;
   /** Where orders go on their way to being delivered. Default: they stay in the process. */
   readonly broker?: BrokerSettings | undefined;
+  /**
+   * How many processes it starts to relay for it; with 0 it relays by itself. Default: it does, and neither starts nor kills
+   * processes.
+   */
+  readonly workers?: number | undefined;
 }
 
 /**
@@ -35,7 +48,7 @@ export interface DemoOptions {
  */
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, broker: settings }: DemoOptions): DynamicModule {
+  static forRoot({ databaseUrl, broker: settings, workers }: DemoOptions): DynamicModule {
     const chosen = settings && { settings, broker: brokerOf(settings) };
     return {
       module: AppModule,
@@ -55,7 +68,8 @@ export class AppModule {
         PrometheusModule.register({ defaultMetrics: { enabled: false } }),
 
         OutboxModule.forRoot({
-          relay: { claimDurationMs: TAKEOVER_MS },
+          relay: workers ? false : relayOptions(databaseUrl),
+          retry: RETRY,
           ...(chosen ? { publisher: chosen.broker.publisher } : {}),
         }),
         QueueModule.forRoot({ claimMs: TAKEOVER_MS }),
@@ -67,9 +81,11 @@ export class AppModule {
         DeliveriesModule,
         BrokerModule.register(chosen),
         RevenueModule,
+        StoryModule.register({ workers, broker: chosen?.broker.name }),
         OperationsModule,
       ],
       providers: [
+        { provide: APP_GUARD, useClass: SameSiteGuard },
         {
           provide: APP_PIPE,
           useValue: new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }),
@@ -77,4 +93,12 @@ export class AppModule {
       ],
     };
   }
+}
+
+function relayOptions(databaseUrl: string): RelayOptions {
+  return {
+    processorId: `process ${process.pid}`,
+    claimDurationMs: TAKEOVER_MS,
+    ...(databaseUrl.startsWith('sqlite:') ? { processIntervalMs: SQLITE_POLL_MS } : {}),
+  };
 }

@@ -5,11 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { brokerSettings } from './broker/broker.js';
 import { createApp } from './create-app.js';
 import { databaseUrl } from './database/database.js';
+import { MOST_WORKERS } from './story/workers.js';
 
 const logger = new Logger('Demo');
 const wantedPort = Number(process.env['PORT'] || 3000);
 checkInteger('PORT', wantedPort, 0, 65_535);
-const app = await createApp({ databaseUrl: databaseUrl(), broker: brokerSettings() });
+const workers = Number(process.env['WORKERS'] || 1);
+checkInteger('WORKERS', workers, 0, MOST_WORKERS);
+const app = await createApp({ databaseUrl: databaseUrl(), broker: brokerSettings(), workers });
 // Of the process, and so not the app's to register: a process can have two apps.
 collectDefaultMetrics();
 // Exit code 0 after a clean stop. Nest's default is to end by the signal, once more.
@@ -24,8 +27,6 @@ try {
 }
 
 const { port } = app.getHttpServer().address() as AddressInfo;
-const order = { customerId: 'c1', lines: [{ sku: 'mug', quantity: 2, unitPrice: 500 }] };
-logger.log(`Listening on http://localhost:${port}, described at http://localhost:${port}/docs. Try:
-  curl localhost:${port}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'
-  curl 'localhost:${port}/deliveries?customerId=c1'
-  curl localhost:${port}/revenue`);
+logger.log(
+  `Listening on http://localhost:${port}, where a page tells the story. Its interface: http://localhost:${port}/docs`,
+);

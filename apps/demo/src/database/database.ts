@@ -1,11 +1,13 @@
 import { queueMigrations } from 'nestjs-turnpike/queue';
 import { outboxMigrations } from 'nestjs-turnpike/outbox';
 import type { DataSourceOptions } from 'typeorm';
+import { Breakdown } from '../deliveries/breakdown.entity.js';
 import { Delivery } from '../deliveries/delivery.entity.js';
 import { OrderLine } from '../orders/order-line.entity.js';
 import { Order } from '../orders/order.entity.js';
 import { CountedSale } from '../revenue/counted-sale.entity.js';
 import { Revenue } from '../revenue/revenue.entity.js';
+import { CreateBreakdownTable1765000000000 } from './create-breakdown-table.migration.js';
 import { CreateShopTables1764000000000 } from './create-shop-tables.migration.js';
 import { Series } from './series.entity.js';
 
@@ -18,8 +20,15 @@ const POOL_SIZE = 20;
  */
 export function databaseOptions(url: string): DataSourceOptions {
   const schema = {
-    entities: [Order, OrderLine, Delivery, CountedSale, Revenue, Series],
-    migrations: [...new Set([...outboxMigrations, ...queueMigrations, CreateShopTables1764000000000])],
+    entities: [Order, OrderLine, Delivery, Breakdown, CountedSale, Revenue, Series],
+    migrations: [
+      ...new Set([
+        ...outboxMigrations,
+        ...queueMigrations,
+        CreateShopTables1764000000000,
+        CreateBreakdownTable1765000000000,
+      ]),
+    ],
   };
   const scheme = url.slice(0, Math.max(url.indexOf(':'), 0));
   switch (scheme) {

@@ -21,7 +21,7 @@ describe.each(testDatabases())('The migrations of the demo on %s', (name, open) 
   afterEach(() => database.close());
 
   it('run once when processes start together', async () => {
-    // A SQLite file has one process.
+    // Of a SQLite file, one process is the first.
     const processes = Array.from({ length: name === 'sqlite' ? 1 : 3 }, () =>
       openMigrated(databaseOptions(database.url)),
     );

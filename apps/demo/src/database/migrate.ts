@@ -1,7 +1,7 @@
 import { dialectOf, type DatabaseKind } from 'nestjs-turnpike/dialect';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 
-/** SQLite needs none: it is for one process. */
+/** SQLite needs none: a file's first process has made the tables before it starts others. */
 const LOCKS: Record<DatabaseKind, { readonly take: string; readonly release: string } | undefined> = {
   postgres: { take: 'select pg_advisory_lock(1764)', release: 'select pg_advisory_unlock(1764)' },
   mysql: { take: `select get_lock('demo.migrations', 3600)`, release: `select release_lock('demo.migrations')` },

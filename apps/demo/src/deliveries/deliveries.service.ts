@@ -4,6 +4,7 @@ import { OnOutboxMessage, type DeliveryContext } from 'nestjs-turnpike/outbox';
 import { DataSource, MoreThan } from 'typeorm';
 import { nextOf } from '../database/series.entity.js';
 import type { PlacedOrder } from '../orders/order.dto.js';
+import { Breakdown } from './breakdown.entity.js';
 import { Delivery } from './delivery.entity.js';
 import type { DeliveryOfCustomer, DeliveryOfOrder } from './delivery.dto.js';
 
@@ -21,8 +22,18 @@ export class DeliveriesService {
    */
   @OnOutboxMessage('order.placed', { consumer: 'deliveries' })
   async deliver({ id, customerId, number }: PlacedOrder, { tx }: Pick<DeliveryContext, 'tx'>): Promise<void> {
+    if (await tx.existsBy(Breakdown, { customerId })) throw new Error('Deliveries to this customer are broken.');
     const position = await nextOf('deliveries', tx);
     await tx.insert(Delivery, { position, orderId: id, customerId, number, deliveredAt: new Date() });
+  }
+
+  /** From now on deliveries to the customer fail, until `mend`. */
+  async break(customerId: string): Promise<void> {
+    await this.db.manager.save(Breakdown, { customerId });
+  }
+
+  async mend(customerId: string): Promise<void> {
+    await this.db.manager.delete(Breakdown, { customerId });
   }
 
   /** The next ones after a position, at most `limit`. */

@@ -7,6 +7,7 @@ import { LessorHealthIndicator } from 'nestjs-turnpike/lessor';
 import { OutboxHealthIndicator } from 'nestjs-turnpike/outbox';
 import { QueueHealthIndicator } from 'nestjs-turnpike/queue';
 import { BrokerHealthIndicator } from '../broker/broker.health.js';
+import { WorkersHealthIndicator } from '../story/workers.health.js';
 
 @ApiTags('operations')
 @Controller('health')
@@ -19,6 +20,7 @@ export class HealthController {
     private readonly checkpoint: CheckpointHealthIndicator,
     private readonly lessor: LessorHealthIndicator,
     private readonly broker: BrokerHealthIndicator,
+    private readonly workers: WorkersHealthIndicator,
   ) {}
 
   @Get()
@@ -31,6 +33,7 @@ export class HealthController {
       () => this.checkpoint.check(),
       () => this.lessor.check(),
       () => this.broker.check(),
+      () => this.workers.check(),
     ]);
   }
 }

@@ -25,5 +25,6 @@ const BATCHES = 10;
   ],
   controllers: [RevenueController],
   providers: [RevenueFollower, RevenueService],
+  exports: [RevenueService],
 })
 export class RevenueModule {}
