@@ -36,6 +36,9 @@ export class EventStreams {
   /** Ends all of them, so that the server can close. */
   close(): void {
     this.closed = true;
-    for (const response of this.open) response.end();
+    for (const response of this.open) {
+      if (response.writableNeedDrain) response.destroy(); // it would wait for somebody who does not read
+      else response.end();
+    }
   }
 }
