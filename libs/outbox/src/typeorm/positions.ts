@@ -5,8 +5,14 @@ import { STREAM } from './tables.js';
 
 /** Saves how far the shards are settled, in one transaction. Gives the shards that were fenced. */
 export async function savePositions(db: OutboxDb, positions: readonly OpenedShard[]): Promise<number[]> {
-  const held = await (db.dialect.kind === 'postgres' ? saveOnPostgres(db, positions) : saveOneByOne(db, positions));
+  const sorted = inLockOrder(positions);
+  const held = await (db.dialect.kind === 'postgres' ? saveOnPostgres(db, sorted) : saveOneByOne(db, sorted));
   return positions.map(({ shard }) => shard).filter((shard) => !held.has(shard));
+}
+
+/** By the text of their partition, in which order settling locks these rows: in another one, the two would deadlock. */
+function inLockOrder(positions: readonly OpenedShard[]): OpenedShard[] {
+  return positions.toSorted((a, b) => (String(a.shard) < String(b.shard) ? -1 : 1));
 }
 
 async function saveOnPostgres({ dataSource, dialect, tables }: OutboxDb, positions: readonly OpenedShard[]) {
