@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Outbox, OutboxModule } from 'nestjs-turnpike/outbox';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { surviveCuts } from './survive-cuts.js';
 import { hear, tell, type FromCollector, type ProcessOptions, type ProducerSettings } from './wire.js';
 
 /**
@@ -31,6 +32,7 @@ const app = await NestFactory.createApplicationContext(
 );
 const outbox = app.get(Outbox);
 const dataSource = app.get(DataSource);
+surviveCuts(dataSource);
 
 /** Three in ten messages are for the first 20 keys, so that transactions meet. */
 const someKey = (): string => `key-${randomInt(10) < 3 ? randomInt(20) : randomInt(keys)}`;

@@ -11,6 +11,8 @@ import {
   type Publisher,
 } from 'nestjs-turnpike/outbox';
 import { fixed } from 'nestjs-turnpike/timing';
+import { DataSource } from 'typeorm';
+import { surviveCuts } from './survive-cuts.js';
 import { hear, tell, type FromCollector, type ProcessOptions, type RelaySettings, type Result } from './wire.js';
 
 /** A relay whose publisher asks the collector what becomes of each message. Ends in good order on SIGTERM. */
@@ -68,11 +70,18 @@ const app = await NestFactory.createApplicationContext(
   { module: Root, imports: [TypeOrmModule.forRoot(database), outbox] },
   { logger: ['error'] },
 );
+surviveCuts(app.get(DataSource));
 const relay = app.get(OutboxRelay);
+let takenOver = 0;
+const assign = relay.assign.bind(relay);
+relay.assign = (shards, how) => {
+  if (how?.afterExpiry) takenOver += shards.length;
+  assign(shards, how);
+};
 const reporting = setInterval(() => {
   const { shards, heldKeys, foundLate, deadLettered } = relay.stats();
   const rssBytes = process.memoryUsage.rss();
-  tell(collector, { kind: 'vitals', vitals: { shards, heldKeys, foundLate, deadLettered, rssBytes } });
+  tell(collector, { kind: 'vitals', vitals: { shards, takenOver, heldKeys, foundLate, deadLettered, rssBytes } });
 }, 50);
 
 process.once('SIGTERM', () => {

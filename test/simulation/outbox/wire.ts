@@ -40,6 +40,8 @@ export type Result = null | { readonly kind: 'retry' | 'never' | 'unavailable'; 
 
 export interface Vitals {
   readonly shards: number;
+  /** Shards that it has had from owners whose leases ended, since its start. */
+  readonly takenOver: number;
   readonly heldKeys: number;
   readonly foundLate: number;
   readonly deadLettered: number;
