@@ -35,13 +35,22 @@ export async function writeEntries(db: OutboxDb, runner: QueryRunner, entries: r
 
 /** SQLite allows 32,766 parameters a statement; a row takes 12 at most. */
 const ROWS_PER_STATEMENT = 1000;
+/** Of payload, of which a text takes two for each: MariaDB takes statements of 16 MiB. */
+const BYTES_PER_STATEMENT = 4_194_304;
 
 function chunks(entries: readonly NewEntry[]): (readonly NewEntry[])[] {
-  const starts = Array.from(
-    { length: Math.ceil(entries.length / ROWS_PER_STATEMENT) },
-    (_, n) => n * ROWS_PER_STATEMENT,
-  );
-  return starts.map((start) => entries.slice(start, start + ROWS_PER_STATEMENT));
+  const all: NewEntry[][] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const chunk = all.at(-1);
+    bytes += entry.payload.byteLength;
+    if (chunk && chunk.length < ROWS_PER_STATEMENT && bytes <= BYTES_PER_STATEMENT) chunk.push(entry);
+    else {
+      all.push([entry]);
+      bytes = entry.payload.byteLength;
+    }
+  }
+  return all;
 }
 
 async function writeOnPostgres(db: OutboxDb, runner: QueryRunner, entries: readonly NewEntry[]): Promise<void> {
