@@ -7,6 +7,7 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { ClsModule } from 'nestjs-cls';
 import { BarrierModule } from 'nestjs-turnpike/barrier';
 import { CheckpointModule } from 'nestjs-turnpike/checkpoint';
+import { DashboardModule } from 'nestjs-turnpike/dashboard';
 import { LessorModule } from 'nestjs-turnpike/lessor';
 import { OutboxModule, type RelayOptions } from 'nestjs-turnpike/outbox';
 import { QueueModule } from 'nestjs-turnpike/queue';
@@ -76,6 +77,7 @@ export class AppModule {
         BarrierModule.forRoot(), // shows which customers' orders the outbox holds
         CheckpointModule.forRoot(),
         LessorModule.forRoot(),
+        DashboardModule.forRoot({ path: '/turnpike' }), // answers only who is on this machine
 
         OrdersModule,
         DeliveriesModule,
