@@ -85,13 +85,16 @@ export class DashboardSuite {
   }
 
   /** Without a body parser: the dashboard reads by itself what it is sent. `statements`: those that the app makes. */
-  async start(imports: NonNullable<ModuleMetadata['imports']>, statements?: string[]): Promise<NestExpressApplication> {
+  async start(
+    imports: NonNullable<ModuleMetadata['imports']>,
+    { statements, intervalMs = INTERVAL_MS }: { readonly statements?: string[]; readonly intervalMs?: number } = {},
+  ): Promise<NestExpressApplication> {
     const logging = statements && { logging: true, logger: loggerInto(statements) };
     const module = await Test.createTestingModule({
       imports: [
         TypeOrmModule.forRoot({ ...dataSourceOptions(this.database.url), ...logging }),
         ...imports,
-        DashboardModule.forRoot({ intervalMs: INTERVAL_MS }),
+        DashboardModule.forRoot({ intervalMs }),
       ],
       providers: [Mailer],
     }).compile();

@@ -14,8 +14,8 @@ import { barriers, checkpoints } from './simple-tables.js';
 import { follow } from './stream.js';
 import { tiles } from './tiles.js';
 
-/** What a database said longer ago is told to be old. */
-const OLD_MS = 5000;
+/** A database that owes an answer for longer is told of: what is shown of it is old. */
+const OLD_MS = 3000;
 
 const show = {
   tiles: tiles(),
@@ -102,7 +102,9 @@ function choose(name) {
 function problems(outboxes, current) {
   const texts = [
     ...(current?.problems ?? []),
-    ...(current && current.ageMs > OLD_MS ? [`The database has said nothing new for ${duration(current.ageMs)}.`] : []),
+    ...(current && current.unansweredMs > OLD_MS
+      ? [`The database has not answered for ${duration(current.unansweredMs)}. What is shown of it is older.`]
+      : []),
     ...outboxes.flatMap(({ name, problems: wrong }) =>
       name !== current?.name && wrong.length > 0 ? [`${name}: ${wrong[0]}`] : [],
     ),

@@ -1,15 +1,16 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 
 /**
- * What was read last from a database, and how long ago. However large its tables are and however often it is asked,
+ * What was read last from a database. However large its tables are and however often it is asked,
  * reading costs the database no more than a share of its time, and one that hangs is not asked twice.
  *
  * `share` 0.1: what took 50 ms is read again after 450 ms at the soonest.
  */
 export class PacedReading<T> {
   private running: Promise<void> | undefined;
+  private askedAtMs: number | undefined;
   private notBeforeMs = -Infinity;
-  private last: { readonly value: T; readonly atMs: number } | undefined;
+  private last: { readonly value: T } | undefined;
   private failure: string | undefined;
 
   constructor(
@@ -23,9 +24,9 @@ export class PacedReading<T> {
     return this.last?.value;
   }
 
-  /** How old the value is, in ms; 0 without one. */
-  get ageMs(): number {
-    return this.last ? this.clock.monotonic() - this.last.atMs : 0;
+  /** How long it has been waiting for an answer, in ms; 0 when nothing is being asked. */
+  get unansweredMs(): number {
+    return this.askedAtMs === undefined ? 0 : this.clock.monotonic() - this.askedAtMs;
   }
 
   /** What the last reading failed with; undefined when it went well. */
@@ -47,12 +48,14 @@ export class PacedReading<T> {
   private async readOnce(waitMs: number): Promise<void> {
     if (waitMs > 0) await this.clock.sleep(waitMs);
     const beganMs = this.clock.monotonic();
+    this.askedAtMs = beganMs;
     try {
-      this.last = { value: await this.read(), atMs: beganMs };
+      this.last = { value: await this.read() };
       this.failure = undefined;
     } catch (error) {
       this.failure = error instanceof Error ? error.message : String(error);
     }
+    this.askedAtMs = undefined;
     const endedMs = this.clock.monotonic();
     this.notBeforeMs = endedMs + (endedMs - beganMs) * (1 / this.share - 1);
   }

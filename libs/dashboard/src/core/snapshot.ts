@@ -35,8 +35,8 @@ export interface OutboxSnapshot {
   };
   /** What does not work, in sentences. */
   readonly problems: readonly string[];
-  /** How long ago the database said what is shown of it. */
-  readonly ageMs: number;
+  /** How long the database has owed an answer; 0 when it was asked nothing. */
+  readonly unansweredMs: number;
 }
 
 /** A moment in the plots. A rate is null until there are two samples to make it of. */

@@ -37,7 +37,8 @@ export class EventStreams {
   close(): void {
     this.closed = true;
     for (const response of this.open) {
-      if (response.writableNeedDrain) response.destroy(); // it would wait for somebody who does not read
+      if (response.writableNeedDrain)
+        response.destroy(); // it would wait for somebody who does not read
       else response.end();
     }
   }

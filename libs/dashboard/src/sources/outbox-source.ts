@@ -94,7 +94,7 @@ export class OutboxSource {
         deadLettered: stats.deadLettered,
       },
       problems: this.problems(stats),
-      ageMs: Math.max(this.backlog.ageMs, this.waiting.ageMs),
+      unansweredMs: Math.max(this.backlog.unansweredMs, this.waiting.unansweredMs),
     };
   }
 
