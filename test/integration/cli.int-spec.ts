@@ -137,6 +137,24 @@ describe.each(testDatabases().filter(([name]) => name === 'postgres'))(
       await database.close();
     });
 
+    it('ends by Ctrl-C while another process migrates, and makes nothing', SLOW, async () => {
+      const database = await open();
+      const runner = database.dataSource.createQueryRunner();
+      await runner.query(`select pg_advisory_lock(hashtext('nestjs-turnpike migrate'))`);
+      const migrating = cli.start(['migrate'], { url: database.url });
+      const waiting = `select 1 from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`;
+      await eventually(async () => expect(await database.dataSource.query(waiting)).toHaveLength(1), {
+        withinMs: 30_000,
+      });
+      migrating.interrupt();
+      expect(await migrating.finished).toMatchObject({ code: 130, stdout: '' });
+      await runner.query(`select pg_advisory_unlock(hashtext('nestjs-turnpike migrate'))`);
+      await runner.release();
+      const tables = `select 1 from pg_tables where tablename like 'turnpike%'`;
+      expect(await database.dataSource.query(tables)).toEqual([]);
+      await database.close();
+    });
+
     it('shows no password when it is wrong', SLOW, async () => {
       const database = await open();
       const url = new URL(database.url);

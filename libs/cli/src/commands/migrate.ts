@@ -26,22 +26,22 @@ function migrate(context: Context, libs: readonly Lib[], { shards }: Options): P
   const migrations = migrationsOf(libs, { tablePrefix, shards });
   return context.withDataSource(
     async (dataSource) => {
-      // Not cut short by Ctrl-C: on MySQL and MariaDB, half a migration would stay.
-      const waiting = (): void => reporter.note('The migration that runs comes to its end first.');
-      terminal.signal.addEventListener('abort', waiting, { once: true });
-      try {
-        const executed = await whileAlone(dataSource, async () => {
-          reporter.progress(`Running up to ${migrations.length} migrations.`);
-          return dataSource.runMigrations({ transaction: 'each' });
-        });
-        const names = executed.map(({ name }) => name);
-        reporter.result({ executed: names }, () => {
-          for (const name of names) reporter.line(`Executed ${name}`);
-          reporter.line(names.length === 0 ? 'The tables are up to date.' : `Ran ${names.length} migrations.`);
-        });
-      } finally {
-        terminal.signal.removeEventListener('abort', waiting);
-      }
+      const executed = await whileAlone(context, dataSource, async () => {
+        reporter.progress(`Running up to ${migrations.length} migrations.`);
+        // Not cut short by Ctrl-C: on MySQL and MariaDB, half a migration would stay.
+        const onAbort = (): void => reporter.note('The migrations come to their end first.');
+        terminal.signal.addEventListener('abort', onAbort, { once: true });
+        try {
+          return await dataSource.runMigrations({ transaction: 'each' });
+        } finally {
+          terminal.signal.removeEventListener('abort', onAbort);
+        }
+      });
+      const names = executed.map(({ name }) => name);
+      reporter.result({ executed: names }, () => {
+        for (const name of names) reporter.line(`Executed ${name}`);
+        reporter.line(names.length === 0 ? 'The tables are up to date.' : `Ran ${names.length} migrations.`);
+      });
       if (terminal.signal.aborted) throw new InterruptedError();
       return EXIT.done;
     },
@@ -63,12 +63,12 @@ const LOCKS: Record<DatabaseKind, { readonly take: string; readonly release: str
 };
 
 /** Two processes that make the same tables at once would both fail to see that the other does. */
-async function whileAlone<R>(dataSource: DataSource, work: () => Promise<R>): Promise<R> {
+async function whileAlone<R>(context: Context, dataSource: DataSource, work: () => Promise<R>): Promise<R> {
   const lock = LOCKS[dialectOf(dataSource).kind];
   if (!lock) return work();
   const runner = dataSource.createQueryRunner();
   try {
-    await runner.query(lock.take);
+    await context.unlessInterrupted(runner.query(lock.take));
     try {
       return await work();
     } finally {

@@ -12,8 +12,8 @@ export async function shardsOfSchema({ dataSource, tables }: OutboxDb, expected:
   ).catch((error: unknown) => {
     throw new OutboxSchemaError(
       `The outbox's tables cannot be read. Add outboxMigrations of nestjs-turnpike/outbox to the DataSource's migrations ` +
-        `(outboxMigrationsFor({ tablePrefix }) for another prefix than turnpike_), and run them (migrationsRun: true, or the ` +
-        `TypeORM CLI's migration:run).`,
+        `(outboxMigrationsFor({ tablePrefix }) for another prefix than turnpike_), and run them (migrationsRun: true, ` +
+        `npx nestjs-turnpike migrate, or the TypeORM CLI's migration:run).`,
       { cause: error },
     );
   });
