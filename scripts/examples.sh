@@ -36,22 +36,30 @@ check() {
   printf '== %s\n' "$example"
   cd "$work/$example"
   npm pkg set "dependencies.nestjs-turnpike=file:$tarball"
-  # Without a prebuilt binary, the driver's install script would compile it for minutes: the repository has it already.
-  npm install --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
-  if [[ -d node_modules/better-sqlite3 ]]; then take_driver; fi
-  npm run --silent build
-  timeout 60 "$@" npm run --silent start | tee printed.txt
-  diff expected.txt <(grep --invert-match --fixed-strings '[Nest]' printed.txt)
+  # What its README says, as it is written.
+  timeout 300 "$@" bash -euo pipefail -c "$npm_with_driver
+    $(node "$here/block.mjs" README.md 'npm install')" | tee printed.txt
+  grep --fixed-strings --line-regexp --file expected.txt printed.txt | diff expected.txt -
 }
 
+# Without a prebuilt binary, the driver's install script would compile it for minutes: the repository has it already.
+export npm_config_ignore_scripts=true npm_config_prefer_offline=true npm_config_audit=false npm_config_fund=false
+readonly npm_with_driver='npm() {
+  command npm "$@"
+  if [[ $1 == install && -d node_modules/better-sqlite3 ]]; then take_driver; fi
+}'
+
 take_driver() {
-  local built="$here/../node_modules/better-sqlite3" version="require('./package.json').version"
+  local built="$REPOSITORY/node_modules/better-sqlite3" version="require('./package.json').version"
   if [[ $(cd "$built" && node -p "$version") == $(cd node_modules/better-sqlite3 && node -p "$version") ]]; then
     cp -r "$built/build" node_modules/better-sqlite3/
   else
-    npm rebuild better-sqlite3
+    npm_config_ignore_scripts=false command npm rebuild better-sqlite3
   fi
 }
+export -f take_driver
+REPOSITORY=$(realpath "$here/..")
+export REPOSITORY
 
 finish() {
   local code=$?

@@ -25,4 +25,6 @@ cd "$app"
 npm install --prefer-offline --no-audit --no-fund
 timeout 60 node load-entries.mjs
 timeout 60 node app.mjs
-DATABASE_URL=sqlite:smoke.sqlite timeout 60 npx nestjs-turnpike status
+# As the pages say, on the app's database.
+timeout 60 "$here/run-block.sh" "$here/../README.md" 'DATABASE_URL=sqlite:app.sqlite npx nestjs-turnpike status'
+timeout 60 "$here/run-block.sh" "$here/../libs/cli/README.md" 'export DATABASE_URL='

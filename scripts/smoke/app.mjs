@@ -21,7 +21,7 @@ OnOutboxMessage('greeting', { consumer: 'smoke' })(Greetings.prototype, 'greet',
 class AppModule {}
 const database = {
   type: 'better-sqlite3',
-  database: 'smoke.sqlite',
+  database: 'app.sqlite',
   migrations: outboxMigrations,
   migrationsRun: true,
 };
