@@ -16,6 +16,8 @@ interface InPage {
     readonly documentElement: Element;
     querySelector(selector: string): Element | null;
   };
+  MutationObserver: new (listener: () => void) => { observe(node: unknown, options: object): void };
+  shownAtMs?: number;
   getComputedStyle(element: Element): { readonly color: string; readonly backgroundColor: string };
 }
 
@@ -25,6 +27,20 @@ export function ratesShown(): boolean {
   return ['published', 'delivered'].every(
     (name) => Number(document.querySelector(`[data-value="${name}"]`)?.textContent) > 0,
   );
+}
+
+/** Notes when the page first shows the text in an element that fits. */
+export function noteWhenShown({ selector, text }: { selector: string; text: string }): void {
+  const page = globalThis as unknown as InPage;
+  const look = (): void => {
+    if (page.document.querySelector(selector)?.textContent?.includes(text)) page.shownAtMs ??= Date.now();
+  };
+  new page.MutationObserver(look).observe(page.document, { subtree: true, childList: true, characterData: true });
+}
+
+/** By the machine's clock. */
+export function notedAtMs(): number | undefined {
+  return (globalThis as unknown as InPage).shownAtMs;
 }
 
 export function focusedName(): string {

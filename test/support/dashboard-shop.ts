@@ -26,14 +26,14 @@ export class Courier implements Publisher {
   readonly failing = new Set<string>();
   readonly refused = new Set<string>();
   readonly delivered: string[] = [];
-  /** When the last delivery failed, by `performance.now()`. */
-  failedAtMs = 0;
+  /** When the first delivery failed, by the machine's clock. */
+  failedAtMs: number | undefined;
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     const errors = messages.map(({ payload, key = '' }) => {
       if (this.refused.has(key)) return new NonRetryableError(`${key} <b>refused</b> it`);
       if (this.failing.has(key)) {
-        this.failedAtMs = performance.now();
+        this.failedAtMs ??= Date.now();
         return new Error(`${key} is not at home`);
       }
       return void this.delivered.push((payload as Order).note);

@@ -58,7 +58,7 @@ describe('Sampler', () => {
     await clock.advance(500);
     state.news = 'a key is held';
     await clock.advance(4000);
-    expect(atMs).toEqual([0, 600, 800, 1000, 1200, 1400, 2400, 3400, 4400]);
+    expect(atMs).toEqual([0, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 2400, 3400, 4400]);
     leave();
   });
 

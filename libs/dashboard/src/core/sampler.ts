@@ -11,9 +11,9 @@ export interface SamplerOptions<S> {
 }
 
 /** How many glances there are to an interval. */
-const GLANCES = 5;
+const GLANCES = 10;
 /** News may be ahead of the database: so many glances from it on are samples. */
-const EAGER = 4;
+const EAGER = 8;
 
 /**
  * Takes samples while somebody looks, one series for all who do, and does nothing at all while nobody does. Whoever comes

@@ -31,7 +31,8 @@ export class OutboxSource {
   readonly name: string;
   private readonly rates: Rates<'published' | 'delivered' | 'failed'>;
   private readonly backlog;
-  private readonly waiting;
+  private readonly held;
+  private readonly shares;
   private readonly points = new HistoryRing<Point>(POINTS_KEPT);
   private latest: Point | undefined;
 
@@ -44,15 +45,12 @@ export class OutboxSource {
     this.name = status.name ?? 'default';
     this.rates = new Rates(0.8 * intervalMs, 5 * intervalMs);
     this.backlog = new PacedReading(() => status.backlog(), clock, 0.1);
+    this.held = new PacedReading(() => heldKeys.list({ limit: HELD_KEYS_SHOWN + 1 }), clock, 0.2);
     // One after the other: the connections are the app's.
-    this.waiting = new PacedReading(
-      async () => ({
-        owners: await status.owners(),
-        keys: await heldKeys.list({ limit: HELD_KEYS_SHOWN + 1 }),
-        pauses: await pauses.list(),
-      }),
+    this.shares = new PacedReading(
+      async () => ({ owners: await status.owners(), pauses: await pauses.list() }),
       clock,
-      0.3,
+      0.2,
     );
   }
 
@@ -67,26 +65,27 @@ export class OutboxSource {
   }
 
   async refresh(patienceMs: number): Promise<void> {
-    await Promise.all([this.backlog.refresh(), this.waiting.refresh(patienceMs)]);
+    await Promise.all([this.held.refresh(patienceMs), this.shares.refresh(), this.backlog.refresh()]);
   }
 
   /** What is known now. Waits for nothing. */
   snapshot(): OutboxSnapshot {
     const { status, relay } = this.parts;
     const stats = relay.stats();
-    const { value: waiting } = this.waiting;
+    const { value: keys } = this.held;
+    const { value: shares } = this.shares;
     const { value: backlog = null } = this.backlog;
     return {
       name: this.name,
       processId: status.processId,
       point: this.point(stats),
       shards: status.shards,
-      owners: waiting ? byProcess(waiting.owners) : null,
+      owners: shares ? byProcess(shares.owners) : null,
       backlog,
-      heldKeys: waiting ? waiting.keys.slice(0, HELD_KEYS_SHOWN).map(toHeldKey) : null,
-      moreHeldKeys: (waiting?.keys.length ?? 0) > HELD_KEYS_SHOWN,
-      destinations: destinationsOf(stats, waiting?.pauses ?? []),
-      allPausedSinceMs: waiting?.pauses.find(({ destination }) => destination === undefined)?.sinceMs ?? null,
+      heldKeys: keys ? keys.slice(0, HELD_KEYS_SHOWN).map(toHeldKey) : null,
+      moreHeldKeys: (keys?.length ?? 0) > HELD_KEYS_SHOWN,
+      destinations: destinationsOf(stats, shares?.pauses ?? []),
+      allPausedSinceMs: shares?.pauses.find(({ destination }) => destination === undefined)?.sinceMs ?? null,
       totals: {
         published: status.published,
         sent: stats.sent,
@@ -94,8 +93,12 @@ export class OutboxSource {
         deadLettered: stats.deadLettered,
       },
       problems: this.problems(stats),
-      unansweredMs: Math.max(this.backlog.unansweredMs, this.waiting.unansweredMs),
+      unansweredMs: Math.max(...this.readings.map(({ unansweredMs }) => unansweredMs)),
     };
+  }
+
+  private get readings() {
+    return [this.backlog, this.held, this.shares];
   }
 
   private point(stats: RelayStats): Point {
@@ -118,7 +121,7 @@ export class OutboxSource {
   }
 
   private problems({ lastError, foundLate }: RelayStats): string[] {
-    const unread = this.backlog.problem ?? this.waiting.problem;
+    const unread = this.readings.find(({ problem }) => problem !== undefined)?.problem;
     return [
       ...(lastError === undefined ? [] : [`The database failed the relay, which tries again: ${lastError}`]),
       ...(unread === undefined ? [] : [`What the database holds cannot be read: ${unread}`]),
