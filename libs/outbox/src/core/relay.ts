@@ -1,9 +1,10 @@
 import { CarefulStart } from './careful-start.js';
 import { asError } from './call-publisher.js';
 import { Deliveries } from './deliveries.js';
+import { FlowReader } from './flow-reader.js';
 import { HeldKeys } from './held-keys.js';
 import { fromFlow } from './item.js';
-import { orderKey, type StoredEntry } from './message.js';
+import { orderKey } from './message.js';
 import { Pauses } from './pauses.js';
 import type { PumpResult, RelayDependencies, RelayStats } from './relay-types.js';
 import { Revisits } from './revisits.js';
@@ -11,8 +12,6 @@ import type { ShardWork } from './shard-work.js';
 import { Shards } from './shards.js';
 import { unlessAborted } from './unless-aborted.js';
 
-/** The most payload bytes that a read should bring. */
-const READ_BYTES = 33_554_432;
 const ERROR_BACKOFF_MS = 1000;
 const FIRST_POLL_MS = 25;
 /** How often what is due, and what operators ask for, is looked for while the flow is busy. */
@@ -44,12 +43,12 @@ export class OutboxRelay {
   private readonly heldKeys: HeldKeys;
   private readonly shards: Shards;
   private readonly deliveries: Deliveries;
+  private readonly flow: FlowReader;
   private readonly revisits: Revisits;
   private readonly careful: CarefulStart;
   private readonly pauses: Pauses;
   private foundLate = 0;
   private lastError: string | undefined;
-  private averageBytes = 0;
   private rounds: Promise<unknown> = Promise.resolve();
   private woken = false;
   private lookAtMs = 0;
@@ -78,6 +77,7 @@ export class OutboxRelay {
       cut: this.cut.signal,
       giveUp: this.giveUp.signal,
     });
+    this.flow = new FlowReader({ storage, batchSize: d.batchSize, shards: this.shards, deliveries: this.deliveries });
     this.revisits = new Revisits({
       storage,
       deliveries: this.deliveries,
@@ -171,7 +171,7 @@ export class OutboxRelay {
       this.shards.touch();
       this.lookAtMs = 0;
       this.pauses.doubt();
-      const { read, nextInMs } = await this.step();
+      const { read, nextInMs } = await this.step(false);
       await this.deliveries.quiet();
       // A caller that pumps until something has come must let it come: without shards, nothing above has waited for anything.
       await new Promise((resolve) => setImmediate(resolve));
@@ -221,6 +221,7 @@ export class OutboxRelay {
 
   private async windUp(): Promise<void> {
     await this.running?.loop;
+    await this.flow.ended();
     await this.shards.revoke(this.shards.all);
     await this.rounds; // of `pump`
   }
@@ -230,10 +231,10 @@ export class OutboxRelay {
       this.woken = false;
       let napMs = ERROR_BACKOFF_MS;
       try {
-        const { read, nextInMs = Infinity } = await this.exclusively(() => this.step());
+        const { read, nextInMs = Infinity } = await this.exclusively(() => this.step(true));
         await this.roomy(end);
         idleRounds = read > 0 ? 0 : idleRounds + 1;
-        if (read > 0) continue;
+        if (read > 0 || this.flow.reading) continue;
         // Soon at first: what follows a message is often another one.
         napMs = Math.min(this.d.pollMs(), nextInMs, FIRST_POLL_MS * 2 ** Math.min(idleRounds, 20));
       } catch (error) {
@@ -274,12 +275,12 @@ export class OutboxRelay {
     return round;
   }
 
-  /** Reads what is new and what is due, and sets it going. */
-  private async step(): Promise<{ read: number; nextInMs: number | undefined }> {
+  /** Reads what is new and what is due, and sets it going; `ahead`: rounds follow one another. */
+  private async step(ahead: boolean): Promise<{ read: number; nextInMs: number | undefined }> {
     await this.pauses.obey();
     await this.claim();
     const nowMs = this.d.clock.monotonic();
-    const [read, look] = await Promise.all([this.readFlow(), nowMs >= this.lookAtMs ? this.look() : undefined]);
+    const [read, look] = await Promise.all([this.flow.read(ahead), nowMs >= this.lookAtMs ? this.look() : undefined]);
     if (nowMs >= this.saveAtMs) {
       this.saveAtMs = nowMs + SAVE_POSITIONS_MS;
       await this.shards.savePositions();
@@ -295,38 +296,6 @@ export class OutboxRelay {
     if (careful.length === 0) return;
     await this.deliveries.alone(() => this.careful.run(careful));
     this.lookWithin(0);
-  }
-
-  private async readFlow(): Promise<number> {
-    const { batchSize } = this.d;
-    const byBytes = this.averageBytes > 0 ? Math.ceil(READ_BYTES / this.averageBytes) : batchSize;
-    const room = Math.min(batchSize, byBytes, this.deliveries.room);
-    const reads = room > 0 ? this.shards.nextReads(room) : [];
-    if (reads.length === 0) return 0;
-    let entries: StoredEntry[];
-    try {
-      entries = await this.d.storage.read(reads);
-    } catch (error) {
-      this.shards.touch(reads.map(({ shard }) => shard));
-      throw error;
-    }
-    this.takeIn(entries, new Map(reads.map(({ shard, limit }) => [shard, limit])));
-    return entries.length;
-  }
-
-  private takeIn(entries: readonly StoredEntry[], limits: ReadonlyMap<number, number>): void {
-    const counts = new Map<number, number>();
-    let bytes = 0;
-    for (const entry of entries) {
-      bytes += entry.payload.byteLength;
-      counts.set(entry.shard, (counts.get(entry.shard) ?? 0) + 1);
-      const work = this.shards.workOf(entry.shard);
-      // It may have been revoked, or claimed anew, while the read was under way.
-      if (!work || work.closing || entry.id <= work.readUpTo) continue;
-      this.deliveries.add(work, work.read(entry));
-    }
-    if (entries.length > 0) this.averageBytes = bytes / entries.length;
-    for (const [shard, limit] of limits) this.shards.workOf(shard)?.hasRead(counts.get(shard) ?? 0, limit);
   }
 
   private async look(): Promise<number> {

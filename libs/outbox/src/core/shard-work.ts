@@ -25,6 +25,8 @@ export class ShardWork {
   caughtUp = false;
   /** The last read gave as many entries as it was allowed to. */
   busy = false;
+  /** How often it was read. */
+  reads = 0;
   closing = false;
   private readonly settled: Checkpointer<bigint>;
   private readTo: bigint;
@@ -60,6 +62,12 @@ export class ShardWork {
   read(entry: StoredEntry): Item {
     this.readTo = entry.id;
     return fromFlow(entry, this.settled.track(entry.id));
+  }
+
+  /** A read of it begins. */
+  isRead(): void {
+    this.dirty = false;
+    this.reads += 1;
   }
 
   /** A read that was allowed `limit` entries gave `count`. */

@@ -1,7 +1,7 @@
 import type { Clock } from 'nestjs-turnpike/timing';
 import type { HeldKeys } from './held-keys.js';
 import { orderKey } from './message.js';
-import type { Change, HeldKey, OpenedShard, OutboxStorage, ReadFrom } from './outbox-storage.js';
+import type { Change, HeldKey, OpenedShard, OutboxStorage } from './outbox-storage.js';
 import { ShardWork } from './shard-work.js';
 
 /**
@@ -11,6 +11,13 @@ import { ShardWork } from './shard-work.js';
  */
 type ShardState =
   { readonly kind: 'assigned'; readonly careful: boolean } | { readonly kind: 'working'; readonly work: ShardWork };
+
+/** A shard's part of a read. */
+export interface NextRead {
+  readonly work: ShardWork;
+  readonly after: bigint;
+  readonly limit: number;
+}
 
 export interface ShardsOptions {
   readonly storage: Pick<OutboxStorage, 'claim' | 'heldKeys' | 'rearrange' | 'savePositions'>;
@@ -135,20 +142,28 @@ export class Shards {
     this.o.onReady();
   }
 
-  /** What to read next, with room for so many entries; busy shards get most of it. */
-  nextReads(room: number): ReadFrom[] {
-    const dirty = this.open.filter((work) => work.dirty);
-    const busy = dirty.filter((work) => work.busy).length;
-    const quiet = Math.max(LEAST_PER_SHARD, Math.floor(room / Math.max(1, dirty.length)));
-    const rest = room - (dirty.length - busy) * Math.min(quiet, LEAST_PER_SHARD);
-    const each = busy > 0 ? Math.max(LEAST_PER_SHARD, Math.floor(rest / busy)) : quiet;
-    return dirty.map((work) => {
-      work.dirty = false;
-      return {
-        shard: work.claim.shard,
-        after: work.readUpTo,
-        limit: work.busy ? each : busy > 0 ? LEAST_PER_SHARD : quiet,
-      };
+  /**
+   * What to read next, with room for so many entries; busy shards get most of it. `half`: of the busy ones, only those whose
+   * turn it is, so that the others can be read while what comes of these is set going.
+   */
+  nextReads(room: number, half: boolean): NextRead[] {
+    const { open } = this;
+    const quiet = open.filter((work) => work.dirty && !work.busy);
+    const atMost = half ? Math.ceil(open.filter((work) => work.busy).length / 2) : Infinity;
+    const busy = open
+      .filter((work) => work.dirty && work.busy)
+      .toSorted((a, b) => a.reads - b.reads)
+      .slice(0, atMost);
+    const share = Math.max(LEAST_PER_SHARD, Math.floor(room / Math.max(1, quiet.length + busy.length)));
+    const rest = room - quiet.length * LEAST_PER_SHARD;
+    const ofBusy = Math.max(LEAST_PER_SHARD, Math.floor(rest / Math.max(1, busy.length)));
+    const ofQuiet = busy.length > 0 ? LEAST_PER_SHARD : share;
+    return [
+      ...quiet.map((work) => ({ work, limit: ofQuiet, after: work.readUpTo })),
+      ...busy.map((work) => ({ work, limit: ofBusy, after: work.readUpTo })),
+    ].map((next) => {
+      next.work.isRead();
+      return next;
     });
   }
 
