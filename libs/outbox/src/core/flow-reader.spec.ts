@@ -26,8 +26,15 @@ describe('FlowReader', () => {
     const tx = storage.begin();
     const entries = SHARDS.flatMap((shard) =>
       Array.from({ length: PER_SHARD }, (_, n) => ({
-        ...{ shard, messageId: `${shard}-${n}`, key: 'k', namespace: 'n', destination: 'd', topic: 't' },
-        ...{ payload: Buffer.from('{}'), contentType: 'application/json', headers: {} },
+        shard,
+        messageId: `${shard}-${n}`,
+        key: 'k',
+        namespace: 'n',
+        destination: 'd',
+        topic: 't',
+        payload: Buffer.from('{}'),
+        contentType: 'application/json',
+        headers: {},
       })),
     );
     await storage.publish(tx, entries);
@@ -65,7 +72,7 @@ describe('FlowReader', () => {
     await reader.read(true);
     const [, second, third] = reads;
     expect(second?.shards).toHaveLength(2);
-    expect([...(second?.shards ?? []), ...(third?.shards ?? [])].toSorted()).toEqual(SHARDS);
+    expect(new Set([...(second?.shards ?? []), ...(third?.shards ?? [])])).toEqual(new Set(SHARDS));
     expect(reader.reading).toBe(true);
     while ((await reader.read(true)) > 0 || reader.reading);
     expect(taken).toHaveLength(SHARDS.length * PER_SHARD);
