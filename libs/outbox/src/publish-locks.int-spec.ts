@@ -84,37 +84,6 @@ describe.each(testDatabases().filter(([name]) => name !== 'sqlite'))('Publish lo
     expect(publisher.payloads('frozen')).toEqual(['frozen', 'delayed']);
   });
 
-  // The others have no constraints that wait for the COMMIT.
-  it.runIf(name === 'postgres')(
-    'are taken after deferred constraints were checked, which may wait for others',
-    async () => {
-      const publisher = new RecordingPublisher();
-      const { dataSource, outbox } = await suite.start({ publisher });
-      await dataSource.query('create table parent (id int primary key)');
-      await dataSource.query('insert into parent values (1)');
-      await dataSource.query(
-        'create table child (parent int references parent deferrable initially deferred, owner text)',
-      );
-      const [child, parent] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()];
-      await child.startTransaction();
-      await child.query('insert into child values (1)');
-      await outbox.publish(child, message('k'));
-      await parent.startTransaction();
-      await parent.query('select * from parent for update');
-      await outbox.publish(parent, message('k'));
-
-      const committed = child.commitTransaction(); // its check waits for the row that the other one has locked
-      await eventually(async () => {
-        const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-        expect(await dataSource.query(waiting)).toHaveLength(1);
-      });
-      await parent.commitTransaction();
-      await committed;
-      await publisher.arrived(2);
-      await Promise.all([child.release(), parent.release()]);
-    },
-  );
-
   it('leave the waiting time of the connection as it was', async () => {
     const { dataSource, outbox } = await suite.start({ relay: false, publishLockTimeoutMs: 1234 });
     const runner = dataSource.createQueryRunner();
@@ -145,5 +114,37 @@ describe.each(testDatabases().filter(([name]) => name !== 'sqlite'))('Publish lo
     expect(publisher.messages.at(-1)?.payload).toBe('written late');
     await reading.commitTransaction();
     await Promise.all([reading.release(), writing.release()]);
+  });
+});
+
+// The others have no constraints that wait for the COMMIT.
+describe.each(testDatabases().filter(([name]) => name === 'postgres'))('Publish locks on %s', (_name, open) => {
+  const suite = outboxSuite(open);
+
+  it('are taken after deferred constraints were checked, which may wait for others', async () => {
+    const publisher = new RecordingPublisher();
+    const { dataSource, outbox } = await suite.start({ publisher });
+    await dataSource.query('create table parent (id int primary key)');
+    await dataSource.query('insert into parent values (1)');
+    await dataSource.query(
+      'create table child (parent int references parent deferrable initially deferred, owner text)',
+    );
+    const [child, parent] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()];
+    await child.startTransaction();
+    await child.query('insert into child values (1)');
+    await outbox.publish(child, message('k'));
+    await parent.startTransaction();
+    await parent.query('select * from parent for update');
+    await outbox.publish(parent, message('k'));
+
+    const committed = child.commitTransaction(); // its check waits for the row that the other one has locked
+    await eventually(async () => {
+      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      expect(await dataSource.query(waiting)).toHaveLength(1);
+    });
+    await parent.commitTransaction();
+    await committed;
+    await publisher.arrived(2);
+    await Promise.all([child.release(), parent.release()]);
   });
 });
