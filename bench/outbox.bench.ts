@@ -32,9 +32,10 @@ export default async function outbox(): Promise<BenchResult> {
   const { url, options, drop } = await newDatabase(postgresUrl, 'turnpike_bench_outbox');
   const peer = await newDatabase(postgresUrl, 'turnpike_bench_peer');
   try {
-    const { costs, ...drains } = await drainInTurns(options, peer.url);
+    // First: afterwards, this process has had millions of messages.
     const { p50Ms, p99Ms } = await latencies(postgresUrl);
     const { cost } = await onItsOwn(postgresUrl, transactionCost);
+    const { costs, ...drains } = await drainInTurns(options, peer.url);
     for (const processes of [1, 2, 4]) {
       printLine(`drained by ${processes} processes /s`, await drainByProcesses(url, processes, MESSAGES));
     }
