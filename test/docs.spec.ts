@@ -1,17 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-
-const root = join(import.meta.dirname, '..');
-const NOT_OURS = new Set(['node_modules', 'dist', '.git', 'coverage']);
-
-function pagesBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : pagesBelow(path);
-    return entry.name.endsWith('.md') ? [path] : [];
-  });
-}
+import { pagesBelow, root } from './support/pages.js';
 
 const pages = pagesBelow('.');
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');

@@ -1,18 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { pagesBelow, root } from './support/pages.js';
 import { RUNNERS, shellBlocksOf } from './support/shell-blocks.js';
-
-const root = join(import.meta.dirname, '..');
-const NOT_OURS = new Set(['node_modules', 'dist', '.git', 'coverage']);
-
-function pagesBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : pagesBelow(path);
-    return entry.name.endsWith('.md') ? [path] : [];
-  });
-}
 
 describe('The shell commands of the documentation', () => {
   const blocks = pagesBelow('.').flatMap((page) => shellBlocksOf(page, join(root, page)));
