@@ -8,7 +8,7 @@ import { payloadBlock } from './payload.js';
 import { get, named, post } from './requests.js';
 import { selection } from './selection.js';
 import { badge } from './simple-tables.js';
-import { table } from './table.js';
+import { errorColumn, table } from './table.js';
 
 /** How often the list is read anew while there is something in it, whatever the count says. */
 const REFRESH_MS = 5000;
@@ -63,14 +63,7 @@ export function deadLetters() {
             requested ? 'good' : holds ? 'bad' : 'warn',
           ),
       },
-      {
-        title: 'Last error',
-        class: 'reason',
-        fill: (cell, { lastError }) => {
-          setText(cell, lastError ?? '–');
-          setAttribute(cell, 'title', lastError ?? undefined);
-        },
-      },
+      errorColumn('Last error'),
       {
         title: '',
         action: {

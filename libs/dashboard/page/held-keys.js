@@ -1,10 +1,10 @@
 // @ts-check
 /** @import { HeldKeySnapshot, OutboxSnapshot } from '../src/core/snapshot.js' */
-import { byId, setAttribute, setText } from './dom.js';
+import { byId } from './dom.js';
 import { age, duration } from './format.js';
 import { attempt, confirmed } from './notices.js';
 import { named, post } from './requests.js';
-import { table } from './table.js';
+import { errorColumn, table } from './table.js';
 
 /** @typedef {HeldKeySnapshot & { readonly nowMs: number }} Row */
 
@@ -29,14 +29,7 @@ export function heldKeys() {
         class: 'number',
         text: ({ sinceMs, nowMs }) => age(sinceMs === null ? null : nowMs - sinceMs),
       },
-      {
-        title: 'Reason',
-        class: 'reason',
-        fill: (cell, { lastError }) => {
-          setText(cell, lastError ?? '–');
-          setAttribute(cell, 'title', lastError ?? undefined);
-        },
-      },
+      errorColumn('Reason'),
       {
         title: '',
         action: {

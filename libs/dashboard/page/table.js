@@ -11,6 +11,23 @@ import { h, keepFocus, setAttribute, setText } from './dom.js';
  */
 
 /**
+ * The column of the error that a row tells of, whole in its title.
+ *
+ * @param {string} title
+ * @returns {Column<{ lastError?: string | null | undefined }>}
+ */
+export function errorColumn(title) {
+  return {
+    title,
+    class: 'reason',
+    fill: (cell, { lastError }) => {
+      setText(cell, lastError ?? '–');
+      setAttribute(cell, 'title', lastError ?? undefined);
+    },
+  };
+}
+
+/**
  * A table whose rows are changed in place, so that focus, selection and what was opened stay where they are. Its roles are
  * named because on a narrow screen its rows are shown as cards, and CSS would take the meaning with the look.
  *
